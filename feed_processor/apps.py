@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class FeedProcessorConfig(AppConfig):
+    name = "feed_processor"
+    verbose_name = "Feeds"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class FileManagerConfig(AppConfig):
+    name = "file_manager"
+    verbose_name = "Files"

@@ -1,0 +1,34 @@
+from typing import Self
+
+from django.db.models import Q
+
+from accounts.actors import Actor
+from accounts.querysets import HideableQuerySet, ScopedQuerySet
+from customer_management.models import Customer
+from task_management.models import Task
+from vehicle_management.models import Vehicle
+from vehicle_management.querysets import of_fleets
+
+
+class RuleQuerySet(HideableQuerySet):
+    def fence(self, actor: Actor) -> Q:
+        """Rules that watch anything that one sees, and those that one made oneself."""
+        own = Q(created_by=actor.user) if actor.user else Q(created_by_key=actor.key)
+        watching = (
+            Q(fleets__in=actor.fleet_pks)
+            | Q(customers__in=Customer.objects.visible_to(actor).values("pk"))
+            | Q(vehicles__in=Vehicle.objects.visible_to(actor).values("pk"))
+            | Q(tasks__in=Task.objects.visible_to(actor).values("pk"))
+        )
+        named = Q(pk__in=self.model.all_objects.filter(watching).values("pk"))
+        return own | named | Q(everything=True)
+
+    def enabled(self) -> Self:
+        return self.filter(enabled=True)
+
+
+
+
+class FiringActionQuerySet(ScopedQuerySet):
+    def fence(self, actor: Actor) -> Q:
+        return of_fleets(actor, "firing__vehicle__")

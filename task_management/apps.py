@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TaskManagementConfig(AppConfig):
+    name = "task_management"
+    verbose_name = "Tasks"

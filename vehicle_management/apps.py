@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class VehicleManagementConfig(AppConfig):
+    name = "vehicle_management"
+    verbose_name = "Vehicles"

@@ -1,0 +1,216 @@
+"""Vehicles, their latest status, and the record of every change."""
+
+from typing import Any, ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Length
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import AliveManager, Cause, Fleet, Hideable, validate_external_id
+from customer_management.models import Customer
+from vehicle_management.querysets import OfVehicleQuerySet, VehicleQuerySet
+
+models.CharField.register_lookup(Length)
+
+FIRST_MODEL_YEAR, LAST_MODEL_YEAR = 1900, 2100
+LANES = 8
+
+
+class Vehicle(Hideable):
+    """A vehicle's main data. Written only through ``vehicle_management.services``."""
+
+    vehicle_id = models.CharField(_("vehicle id"), max_length=64, validators=[validate_external_id])
+    fleet = models.ForeignKey(Fleet, null=True, blank=True, on_delete=models.PROTECT, related_name="vehicles", verbose_name=_("fleet"))
+    customer = models.ForeignKey(
+        Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="vehicles", verbose_name=_("customer")
+    )
+    vin = models.CharField(_("VIN"), max_length=64, null=True, blank=True)
+    plate = models.CharField(_("plate"), max_length=32, null=True, blank=True)
+    make = models.CharField(_("make"), max_length=100, null=True, blank=True)
+    model = models.CharField(_("model"), max_length=100, null=True, blank=True)
+    model_year = models.PositiveSmallIntegerField(
+        _("model year"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(FIRST_MODEL_YEAR), MaxValueValidator(LAST_MODEL_YEAR)],
+    )
+    vehicle_type = models.CharField(_("type"), max_length=100, null=True, blank=True)
+    fuel_type = models.CharField(_("fuel"), max_length=50, null=True, blank=True)
+    color = models.CharField(_("color"), max_length=50, null=True, blank=True)
+    in_service_date = models.DateField(_("in service since"), null=True, blank=True)
+    notes = models.TextField(_("notes"), null=True, blank=True)
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    cause = models.ForeignKey(Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False)
+    cause_row = models.PositiveIntegerField(null=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = AliveManager.from_queryset(VehicleQuerySet)()
+    all_objects = models.Manager.from_queryset(VehicleQuerySet)()
+
+    class Meta(Hideable.Meta):
+        ordering = ("vehicle_id",)
+        indexes = (
+            models.Index(fields=("fleet", "vehicle_id"), name="vehicle_fleet_vehicle_id"),
+            models.Index(fields=("plate",), name="vehicle_plate", condition=Q(plate__isnull=False)),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("vehicle_id",),
+                condition=Q(deleted_at__isnull=True),
+                name="vehicle_id_is_unique",
+                violation_error_message=_("A vehicle with this id exists already."),
+            ),
+            models.UniqueConstraint(
+                fields=("vin",),
+                condition=Q(deleted_at__isnull=True, vin__length=17),
+                name="vehicle_vin_is_unique",
+                violation_error_message=_("A vehicle with this VIN exists already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(model_year__isnull=True) | Q(model_year__range=(FIRST_MODEL_YEAR, LAST_MODEL_YEAR)),
+                name="vehicle_model_year_is_a_year",
+                violation_error_message=_("A model year lies between 1900 and 2100."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.vehicle_id
+
+
+class VehicleStatus(models.Model):
+    """A vehicle's latest known attributes, each with a time of its own.
+
+    ``recorded_at`` is the newest of those times; ``times`` names the attributes whose value is older
+    (ISO 8601, UTC). ``attributes`` holds what is not well-known.
+    """
+
+    class Status(models.TextChoices):
+        IDLE = "IDLE", _("idle")
+        MOVING = "MOVING", _("moving")
+        ALERT = "ALERT", _("alert")
+        LOW_BATTERY = "LOW_BATTERY", _("low battery")
+        OFFLINE = "OFFLINE", _("offline")
+        STOPPED = "STOPPED", _("stopped")
+
+    vehicle = models.OneToOneField(Vehicle, primary_key=True, on_delete=models.CASCADE, related_name="status")
+    latitude = models.FloatField(_("latitude"), null=True, blank=True)
+    longitude = models.FloatField(_("longitude"), null=True, blank=True)
+    speed_kmh = models.FloatField(_("speed"), null=True, blank=True)
+    heading_deg = models.FloatField(_("heading"), null=True, blank=True)
+    odometer_km = models.FloatField(_("odometer"), null=True, blank=True)
+    battery_pct = models.FloatField(_("battery"), null=True, blank=True)
+    fuel_pct = models.FloatField(_("fuel"), null=True, blank=True)
+    engine_temp_c = models.FloatField(_("engine temperature"), null=True, blank=True)
+    load_pct = models.FloatField(_("load"), null=True, blank=True)
+    status = models.CharField(_("status"), max_length=16, choices=Status, null=True, blank=True)
+    recorded_at = models.DateTimeField(_("recorded at"))
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    times = models.JSONField(default=dict, blank=True, editable=False)
+
+    objects = models.Manager.from_queryset(OfVehicleQuerySet)()
+
+    class Meta:
+        verbose_name_plural = _("vehicle statuses")
+        indexes = (models.Index(fields=("recorded_at",), name="vehicle_status_recorded_at"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(latitude__isnull=True) | Q(latitude__range=(-90, 90)),
+                name="status_latitude_in_range",
+                violation_error_message=_("A latitude lies between -90 and 90 degrees."),
+            ),
+            models.CheckConstraint(
+                condition=Q(longitude__isnull=True) | Q(longitude__range=(-180, 180)),
+                name="status_longitude_in_range",
+                violation_error_message=_("A longitude lies between -180 and 180 degrees."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"status of {self.vehicle_id}"
+
+
+class VehicleChange(models.Model):
+    """One change of one vehicle: ``changes`` maps a field to ``[before, after]``."""
+
+    vehicle = models.ForeignKey(Vehicle, on_delete=models.CASCADE, related_name="changes", db_index=False)
+    at = models.DateTimeField()
+    cause = models.ForeignKey(Cause, on_delete=models.PROTECT, related_name="+", db_index=False)
+    cause_row = models.PositiveIntegerField(null=True)
+    changes = models.JSONField()
+
+    objects = models.Manager.from_queryset(OfVehicleQuerySet)()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (models.Index(fields=("vehicle", "-id"), name="vehicle_change_of_vehicle"),)
+
+    def __str__(self) -> str:
+        return f"{self.vehicle_id} at {self.at:%Y-%m-%d %H:%M}"
+
+    def told_cause(self) -> dict[str, Any]:
+        return self.cause.told(self.cause_row)
+
+
+class AttributeType(models.Model):
+    """The registry of attributes that are not well-known: each has the type it was first seen with."""
+
+    class Kind(models.TextChoices):
+        NUMBER = "number", _("number")
+        TEXT = "text", _("text")
+        BOOLEAN = "boolean", _("yes or no")
+        TIME = "time", _("time")
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    kind = models.CharField(_("type"), max_length=8, choices=Kind)
+    first_seen = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager["AttributeType"]] = models.Manager()
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(kind__in=("number", "text", "boolean", "time")),
+                name="attribute_kind_is_known",
+                violation_error_message=_("An attribute's type is number, text, boolean or time."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.kind})"
+
+
+class ChangeBatch(models.Model):
+    """What one transaction changed on the vehicles of one lane; the truth behind the bell.
+
+    ``old`` and ``new`` are arrays as long as ``vehicles``; each item holds the values of ``fields`` in
+    their order. A field's name tells its home: ``fleet``, ``customer`` and other main data by name,
+    status attributes as ``status.<name>``, a vehicle's other attributes as ``attributes.<name>``.
+    """
+
+    lane = models.PositiveSmallIntegerField()
+    cause = models.ForeignKey(Cause, on_delete=models.PROTECT, related_name="+", db_index=False)
+    fields = ArrayField(models.TextField())
+    vehicles = ArrayField(models.BigIntegerField())
+    rows = ArrayField(models.IntegerField(null=True), null=True)
+    times = ArrayField(models.DateTimeField(null=True), null=True)
+    old = models.JSONField(null=True)
+    new = models.JSONField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    done_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager["ChangeBatch"]] = models.Manager()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("lane", "id"), name="change_batch_pending", condition=Q(done_at__isnull=True)),
+            models.Index(fields=("done_at",), name="change_batch_done", condition=Q(done_at__isnull=False)),
+        )
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
