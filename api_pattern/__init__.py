@@ -1,0 +1,1 @@
+"""How an endpoint reads a request and answers it; knows no app."""
