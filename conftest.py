@@ -1,0 +1,69 @@
+"""Starts PostgreSQL and Valkey for this run of the tests, before Django reads its settings.
+
+One pair of servers serves all workers of a parallel run (each has its own database and its own Redis number).
+Where DATABASE_URL and REDIS_URL are given, those servers are used instead.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from fleet_manager.supervisor.processes import Child
+from fleet_manager.supervisor.servers import Postgres, Server, Valkey
+
+STARTED: list[Child] = []
+FOLDERS: list[Path] = []
+
+
+def start(server: Server, home: Path) -> None:
+    server.prepare()
+    STARTED.append(Child(server.spec(), home / f"{server.name}.log"))
+    deadline = time.monotonic() + 60
+    while not server.is_ready():
+        if time.monotonic() > deadline or not STARTED[-1].is_running():
+            raise pytest.UsageError((home / f"{server.name}.log").read_text())
+        time.sleep(0.05)
+    server.after_start()
+
+
+def set_up_environment() -> None:
+    home = Path(tempfile.mkdtemp(prefix="fleet-test-"))
+    FOLDERS.append(home)
+    os.environ["DJANGO_ENV"] = "testing"
+    os.environ["FLEET_HOME"] = str(home)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "fleet_manager.settings"
+    if not os.environ.get("DATABASE_URL"):
+        postgres = Postgres(home, environment=os.environ.copy(), durable=False)
+        start(postgres, home)
+        os.environ["DATABASE_URL"] = postgres.url
+    if not os.environ.get("REDIS_URL"):
+        valkey = Valkey(home, environment=os.environ.copy(), durable=False)
+        start(valkey, home)
+        os.environ["REDIS_URL"] = valkey.url
+
+
+def set_up_worker(name: str) -> None:
+    """Worker gw3 uses Redis number 4 and a folder of its own; the servers are those of the process that started it."""
+    number = int(name.removeprefix("gw")) + 1
+    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("?db=0", f"?db={number}")
+    os.environ["FLEET_HOME"] = str(Path(os.environ["FLEET_HOME"]) / name)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for child in reversed(STARTED):
+        child.stop()
+    for folder in FOLDERS:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if settings.configured and "PYTEST_XDIST_WORKER" not in os.environ:
+    raise pytest.UsageError("DJANGO_SETTINGS_MODULE is set: unset it, the tests choose their settings themselves.")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    set_up_worker(os.environ["PYTEST_XDIST_WORKER"])
+else:
+    set_up_environment()

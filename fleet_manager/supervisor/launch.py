@@ -1,0 +1,59 @@
+"""Turns into a command that dies with its parent, and that is not root where the command refuses to be.
+
+    python -I -S launch.py --parent PID --signal NUMBER [--user keep|namespace|NAME] -- command …
+
+A file of its own, run as a script: the work between fork and exec is done in a fresh interpreter that has no threads.
+"""
+
+import ctypes
+import os
+import pwd
+import sys
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+CLONE_NEWUSER = 0x10000000
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter_user_namespace() -> None:
+    """Be an ordinary user to oneself while staying root for the files: needs no useradd and no chmod."""
+    uid, gid = os.getuid(), os.getgid()
+    stand_in = next(person for person in pwd.getpwall() if person.pw_uid != 0)
+    if libc.unshare(CLONE_NEWUSER) != 0:
+        raise OSError(ctypes.get_errno(), "unshare(CLONE_NEWUSER) is refused here")
+    Path("/proc/self/uid_map").write_text(f"{stand_in.pw_uid} {uid} 1")
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/gid_map").write_text(f"{stand_in.pw_gid} {gid} 1")
+
+
+def become(name: str) -> None:
+    person = pwd.getpwnam(name)
+    os.setgroups([])
+    os.setgid(person.pw_gid)
+    os.setuid(person.pw_uid)
+
+
+def die_with_parent(parent: int, number: int) -> None:
+    """Set last: the kernel forgets it when the user changes."""
+    libc.prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        sys.exit("The supervisor ended before its child began.")
+
+
+def main(arguments: list[str]) -> None:
+    split = arguments.index("--")
+    options = dict(zip(arguments[:split:2], arguments[1:split:2], strict=True))
+    user = options.get("--user", "keep")
+    if user == "namespace":
+        enter_user_namespace()
+    elif user != "keep":
+        become(user)
+    die_with_parent(int(options["--parent"]), int(options["--signal"]))
+    command = arguments[split + 1 :]
+    os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

