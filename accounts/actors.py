@@ -1,5 +1,6 @@
 """Who acts: a person or an API key. Both answer the same questions."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -42,3 +43,48 @@ class Actor(Protocol):
     def as_cause(self) -> dict[str, Any]:
         """``{"kind": "user" | "api_key", ...}``: how a history names the actor."""
         ...
+
+
+class KeyActor:
+    """A key acts as a manager of its fleets where it may write, and only reads where it may not."""
+
+    is_authenticated = True
+    is_anonymous = False
+    is_active = True
+    is_administrator = False
+    is_staff = False
+    user = None
+
+    def __init__(self, key: "ApiKey") -> None:
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"key {self.key}"
+
+    @property
+    def pk(self) -> None:
+        """A key is no row of the people's table."""
+        return None
+
+    @property
+    def role(self) -> str:
+        return "MANAGER" if self.can_write else "OPERATOR"
+
+    @property
+    def can_write(self) -> bool:
+        return "write" in self.key.scopes
+
+    @property
+    def can_read(self) -> bool:
+        return self.can_write or "read" in self.key.scopes
+
+    @cached_property
+    def fleet_pks(self) -> frozenset[int]:
+        return frozenset(self.key.fleets.filter(deleted_at__isnull=True).values_list("pk", flat=True))
+
+    @property
+    def bound_vehicle_id(self) -> str | None:
+        return self.key.vehicle_id
+
+    def as_cause(self) -> dict[str, Any]:
+        return {"kind": "api_key", "key_id": self.key.pk, "name": self.key.name}

@@ -13,9 +13,11 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.querysets import AdministratorsOnlyQuerySet, FleetQuerySet, HideableQuerySet
+from accounts.time_zones import validate_time_zone
 
 validate_external_id = RegexValidator(
     r"\A[^/\x00-\x1f\x7f-\x9f]{1,64}\Z",
@@ -74,7 +76,7 @@ class Fleet(Hideable):
     fleet_id = models.CharField(_("fleet id"), max_length=64, validators=[validate_external_id])
     fleet_name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("description"), blank=True, default="")
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
     date_order = models.CharField(
         _("order of dates"),
         max_length=3,
@@ -144,7 +146,7 @@ class User(AbstractBaseUser):
     name = models.CharField(_("name"), max_length=200, blank=True, default="")
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.OPERATOR)
     fleets = models.ManyToManyField(Fleet, through="Membership", related_name="people", blank=True)
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
     units = models.CharField(_("units"), max_length=8, choices=Units, default=Units.METRIC)
     is_active = models.BooleanField(_("active"), default=True)
     token_epoch = models.PositiveIntegerField(
@@ -207,6 +209,11 @@ class User(AbstractBaseUser):
     def fleet_pks(self) -> frozenset[int]:
         alive = Fleet.objects.filter(membership__user=self)
         return frozenset(alive.values_list("pk", flat=True))
+
+    @property
+    def stamp(self) -> str:
+        """Changes with the password, by whichever way it is set, and with ``token_epoch``."""
+        return salted_hmac("accounts.stamp", f"{self.password}:{self.token_epoch}").hexdigest()[:32]
 
     def as_cause(self) -> dict[str, Any]:
         return {"kind": "user", "user_id": self.pk, "email": self.email}
@@ -308,7 +315,7 @@ class RefreshToken(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
     family = models.UUIDField(default=uuid.uuid4, db_index=True)
     secret_sha256 = models.CharField(max_length=64)
-    token_epoch = models.PositiveIntegerField()
+    stamp = models.CharField(max_length=32, help_text=_("The person's stamp when it was made."))
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
