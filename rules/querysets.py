@@ -14,18 +14,23 @@ class RuleQuerySet(HideableQuerySet):
     def fence(self, actor: Actor) -> Q:
         """Rules that watch anything that one sees, and those that one made oneself."""
         own = Q(created_by=actor.user) if actor.user else Q(created_by_key=actor.key)
+        seen_by_maker = (
+            Q(created_by__role="ADMINISTRATOR")
+            | Q(created_by__memberships__fleet__in=actor.fleet_pks)
+            | Q(created_by_key__fleets__in=actor.fleet_pks)
+        )
         watching = (
-            Q(fleets__in=actor.fleet_pks)
+            Q(everything=True)
+            | Q(fleets__in=actor.fleet_pks)
             | Q(customers__in=Customer.objects.visible_to(actor).values("pk"))
             | Q(vehicles__in=Vehicle.objects.visible_to(actor).values("pk"))
             | Q(tasks__in=Task.objects.visible_to(actor).values("pk"))
         )
-        named = Q(pk__in=self.model.all_objects.filter(watching).values("pk"))
-        return own | named | Q(everything=True)
+        # A scope is cut to what its maker sees, so one shares at least a fleet with the maker.
+        return own | Q(pk__in=self.model.all_objects.filter(watching & seen_by_maker).values("pk"))
 
     def enabled(self) -> Self:
         return self.filter(enabled=True)
-
 
 
 

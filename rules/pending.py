@@ -1,0 +1,124 @@
+"""Change batches that are not done, as the rules read them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from rules.running import RunningRule
+from rules.scope import SCOPE_FIELDS
+
+MOST_VEHICLES = 20_000
+MOST_BATCHES = 2_000
+_SIDES_AT_ONCE = 20
+
+Side = Sequence[Sequence[Any]]
+
+
+@dataclass
+class Batch:
+    """A change batch; ``old`` and ``new`` are read only where a vehicle changed more than once."""
+
+    pk: int
+    fields: tuple[str, ...]
+    vehicles: list[int]
+    cause: int = 0
+    rows: list[int | None] | None = None
+    created_at: datetime | None = None
+    old: Side | None = None
+    new: Side | None = None
+    rules: list[RunningRule] = field(default_factory=list)
+
+    @cached_property
+    def creates(self) -> bool:
+        return "vehicle_id" in self.fields
+
+    @cached_property
+    def moves_scope(self) -> bool:
+        return not SCOPE_FIELDS.isdisjoint(self.fields)
+
+    def row(self, position: int) -> int | None:
+        return self.rows[position] if self.rows else None
+
+
+def pending_batches(lane: int) -> list[int]:
+    """The next batches of the lane in order, as many as hold up to ``MOST_VEHICLES`` vehicles; at least one."""
+    query = """
+        SELECT id, cardinality(vehicles) FROM vehicle_management_changebatch
+        WHERE lane = %s AND done_at IS NULL ORDER BY id LIMIT %s
+    """
+    taken: list[int] = []
+    vehicles = 0
+    with connection.cursor() as cursor:
+        cursor.execute(query, [lane, MOST_BATCHES])
+        for pk, count in cursor.fetchall():
+            vehicles += count
+            if taken and vehicles > MOST_VEHICLES:
+                break
+            taken.append(pk)
+    return taken
+
+
+def mark_done(pks: list[int]) -> None:
+    """First of all writes: whoever comes second with these batches fails here."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE vehicle_management_changebatch SET done_at = now() WHERE id = ANY(%s)", [pks])
+
+
+def load_batches(pks: list[int]) -> list[Batch]:
+    query = """
+        SELECT id, fields, vehicles, cause_id, rows, created_at FROM vehicle_management_changebatch
+        WHERE id = ANY(%s) ORDER BY id
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [pks])
+        return [Batch(pk, tuple(fields), *rest) for pk, fields, *rest in cursor.fetchall()]
+
+
+def load_sides(batches: Iterable[Batch]) -> None:
+    """Read the old and new values of these batches."""
+    held = {batch.pk: batch for batch in batches}
+    query = "SELECT id, old, new FROM vehicle_management_changebatch WHERE id = ANY(%s)"
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(held)])
+        for pk, old, new in cursor:
+            held[pk].old, held[pk].new = orjson.loads(old or "[]"), orjson.loads(new or "[]")
+
+
+def pending_since(lane: int, *, fields: Iterable[str], vehicles: Iterable[int]) -> Iterator[Batch]:
+    """Batches still pending that changed any of ``fields`` of any of ``vehicles``: the latest first, old values alone."""
+    query = """
+        SELECT id FROM vehicle_management_changebatch b
+        WHERE lane = %s AND done_at IS NULL AND fields && %s::text[]
+          AND EXISTS (SELECT FROM unnest(b.vehicles) AS vehicle WHERE vehicle = ANY(%s))
+        ORDER BY id DESC
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [lane, list(fields), list(vehicles)])
+        pks = [pk for (pk,) in cursor.fetchall()]
+    for start in range(0, len(pks), _SIDES_AT_ONCE):
+        yield from _with_old(pks[start : start + _SIDES_AT_ONCE])
+
+
+def _with_old(pks: list[int]) -> list[Batch]:
+    query = """
+        SELECT id, fields, vehicles, old FROM vehicle_management_changebatch WHERE id = ANY(%s) ORDER BY id DESC
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [pks])
+        rows = cursor.fetchall()
+    return [Batch(pk, tuple(fields), vehicles, old=orjson.loads(old or "[]")) for pk, fields, vehicles, old in rows]
+
+
+def has_pending_before(lane: int, moment: datetime) -> bool:
+    query = """
+        SELECT EXISTS (SELECT FROM vehicle_management_changebatch
+                       WHERE lane = %s AND done_at IS NULL AND created_at <= %s)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [lane, moment])
+        return bool(cursor.fetchone()[0])
