@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "fleet_manager.logging.RequestLogMiddleware",
+    "fleet_manager.health.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -82,6 +83,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "fleet_manager.errors.ProblemMiddleware",
 ]
 
 ROOT_URLCONF = "fleet_manager.urls"
@@ -116,7 +118,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 REDIS_URL = env.url("REDIS_URL", "redis://localhost:6379/0", schemes=_REDIS_SCHEMES)
-MESSAGE_BUS_URL = env.url("MESSAGE_BUS_URL", REDIS_URL, schemes=(*_REDIS_SCHEMES, "kafka"))
+MESSAGE_BUS_URL = env.url("MESSAGE_BUS_URL", REDIS_URL, schemes=(*_REDIS_SCHEMES, "memory"))
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
@@ -229,6 +231,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "fleet_manager.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "fleet_manager.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 TRUST_PROXY = env.boolean("TRUST_PROXY", False)
 if TRUST_PROXY:
@@ -266,10 +270,12 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.RolePermission"],
     "DEFAULT_PAGINATION_CLASS": "api_pattern.pagination.Envelope",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["api_pattern.renderers.QuickJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["api_pattern.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "api_pattern.schema.Schema",
+    "DEFAULT_METADATA_CLASS": None,
+    # `?format=` belongs to the endpoints.
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "fleet_manager.errors.answer_error",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -284,6 +290,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["api_pattern.schema.tell_api_paths"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
