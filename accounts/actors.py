@@ -88,3 +88,10 @@ class KeyActor:
 
     def as_cause(self) -> dict[str, Any]:
         return {"kind": "api_key", "key_id": self.key.pk, "name": self.key.name}
+
+
+def actor_of(user: "User | None", key: "ApiKey | None") -> Actor | None:
+    """Who once acted, from the columns that say so; None when that person or key is gone."""
+    if user is not None:
+        return user
+    return KeyActor(key) if key is not None else None

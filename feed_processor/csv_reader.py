@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from django.utils.translation import gettext as _
@@ -15,6 +15,8 @@ DELIMITERS = ",;\t|:^~"
 SAMPLE_ROWS = 60
 MOST_CELL_LENGTH = 1_000_000
 MOST_LINES_OF_A_ROW = 1_000
+
+END_OF_FILE = "\x1eend of file\x1e"
 
 csv.field_size_limit(MOST_CELL_LENGTH)
 
@@ -62,42 +64,53 @@ def _header_index(rows: list[list[str]], *, skip: int) -> int:
     if not filled:
         raise UnreadableFile(_("The file holds no rows; it should hold a header and rows below it."))
     width = Counter(len(row) for _index, row in filled).most_common(1)[0][0]
-    first = filled[0]
-    if len([cell for cell in first[1] if cell.strip()]) <= 1 < width:
-        return next(index for index, row in filled if len(row) == width)
-    return first[0]
+    for index, row in filled:
+        names = sum(bool(cell.strip()) for cell in row)
+        if len(row) == width and (names > 1 or width < 3):
+            return index
+    return filled[0][0]
 
 
 def read_csv(stream: BinaryIO, dialect: Dialect) -> Iterator[CsvRow]:
     """Rows below the header as ``(number, cells)``; a row of another width is a BadRow, an empty one none.
 
-    A row's number is its place among the rows of the file, as a spreadsheet shows it.
+    A row's number is its place among the rows of the file, as a spreadsheet shows it. Raises
+    UnreadableFile where a quote swallows the rest.
     """
     stream.seek(0)
     wrapper = io.TextIOWrapper(stream, encoding=dialect.encoding, newline="")
     try:
-        yield from _framed(csv.reader(wrapper, delimiter=dialect.delimiter), dialect)
+        # The line after the last tells whether a quote is still open there: then it is swallowed.
+        lines = chain(wrapper, (END_OF_FILE,))
+        yield from _framed(csv.reader(lines, delimiter=dialect.delimiter), dialect)
     finally:
         wrapper.detach()
 
 
 def _framed(reader: Any, dialect: Dialect) -> Iterator[CsvRow]:
     width, number, line = len(dialect.headers), 0, 0
+    cells: list[str] = []
     try:
         for number, cells in enumerate(reader, start=1):
-            if number <= dialect.header_row:
+            if reader.line_num - line > MOST_LINES_OF_A_ROW:
+                raise _open_quote(number)
+            line = reader.line_num
+            if number <= dialect.header_row or cells == [END_OF_FILE]:
                 continue
+            if cells and END_OF_FILE in cells[-1]:
+                raise _open_quote(number)
             if len(cells) == width:
                 if any(cells):
                     yield number, cells
             elif any(map(str.strip, cells)):
                 yield number, _fitted(cells, width)
-            if reader.line_num - line > MOST_LINES_OF_A_ROW:
-                raise csv.Error("quote")
-            line = reader.line_num
     except csv.Error as error:
-        message = _("A quote (\") that is opened at or after row %(row)d is never closed; close it or double it.")
-        raise UnreadableFile(message % {"row": number + 1 if number else 1}) from error
+        raise _open_quote(number + 1) from error
+
+
+def _open_quote(row: int) -> UnreadableFile:
+    message = _("A quote (\") that opens in or before row %(row)d is never closed; close it or double it.")
+    return UnreadableFile(message % {"row": row})
 
 
 def _fitted(cells: list[str], width: int) -> list[str] | BadRow:
@@ -105,8 +118,4 @@ def _fitted(cells: list[str], width: int) -> list[str] | BadRow:
     if len(cells) > width and not any(map(str.strip, cells[width:])):
         return cells[:width]
     message = _("The row has %(n)d cells where the header has %(width)d.") % {"n": len(cells), "width": width}
-    return BadRow(message, value=_joined(cells))
-
-
-def _joined(cells: list[str]) -> str:
-    return " | ".join(cells)[:500]
+    return BadRow(message, value=" | ".join(cells)[:500])

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 MOST_COLUMNS = 500
+# What an item of JSON does not say at all; null says that it clears.
+MISSING = object()
 
 
 class UnreadableFile(ValueError):

@@ -33,12 +33,15 @@ class StatusRow:
     row: int | None = None
 
 
-def record_statuses(rows: Sequence[StatusRow], *, cause: dict[str, Any]) -> list[bool]:
+def record_statuses(
+    rows: Sequence[StatusRow], *, cause: dict[str, Any], received_at: datetime | None = None
+) -> list[bool]:
     """Move the vehicles' statuses forward; answers per row whether it changed anything.
 
-    Values are taken as checked. Rows of one vehicle are worked on in the order of their times.
+    Values are taken as checked. Rows of one vehicle are worked on in the order of their times; those
+    without one are of ``received_at``, or of now.
     """
-    received_at = timezone.now()
+    received_at = received_at or timezone.now()
     changed = [False] * len(rows)
     with transaction.atomic():
         pks = {row.vehicle for row in rows}

@@ -9,5 +9,5 @@ from vehicle_management import services
 
 @shared_task
 def prune_change_batches() -> int:
-    older_than = timezone.now() - timedelta(days=settings.CHANGE_BATCHES_KEPT_DAYS)
+    older_than = timezone.now() - timedelta(hours=settings.CHANGE_BATCH_KEEP_HOURS)
     return services.prune_change_batches(older_than=older_than)

@@ -1,0 +1,58 @@
+"""Rows in blocks of columns: what both passes over a file work on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, BinaryIO
+
+from feed_processor.csv_reader import read_csv
+from feed_processor.dialect import MISSING, MOST_COLUMNS, BadRow, Dialect, UnreadableFile
+from feed_processor.json_reader import read_json, read_json_lines
+
+BLOCK_ROWS = 5_000
+
+
+@dataclass
+class Block:
+    """``columns`` maps a header to its cells, aligned with ``numbers``; bad rows stand apart."""
+
+    numbers: list[int] = field(default_factory=list)
+    columns: dict[str, Any] = field(default_factory=dict)
+    bad: list[tuple[int, BadRow]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.numbers) + len(self.bad)
+
+
+def read_blocks(stream: BinaryIO, dialect: Dialect, size: int = BLOCK_ROWS) -> Iterator[Block]:
+    """The file's rows in blocks of up to ``size``. Raises UnreadableFile."""
+    if dialect.format == "csv":
+        rows: Iterator[tuple[int, Any]] = read_csv(stream, dialect)
+    else:
+        rows = read_json(stream, dialect) if dialect.format == "json" else read_json_lines(stream, dialect)
+    columns_of = _csv_columns if dialect.format == "csv" else _json_columns
+    while taken := list(islice(rows, size)):
+        good = [item for item in taken if not isinstance(item[1], BadRow)]
+        bad = [item for item in taken if isinstance(item[1], BadRow)]
+        yield Block([number for number, _row in good], columns_of([row for _n, row in good], dialect), bad)
+
+
+def _csv_columns(rows: list[list[str]], dialect: Dialect) -> dict[str, Any]:
+    return dict(zip(dialect.headers, zip(*rows, strict=True), strict=True)) if rows else {}
+
+
+def _json_columns(items: list[dict[str, Any]], dialect: Dialect) -> dict[str, Any]:
+    flat = [_flattened(item) for item in items]
+    names = list(dict.fromkeys(name for item in flat for name in item))
+    if len(names) > MOST_COLUMNS:
+        raise UnreadableFile(f"The items have more than {MOST_COLUMNS} different names; send fewer.")
+    return {name: [item.get(name, MISSING) for item in flat] for name in names}
+
+
+def _flattened(item: dict[str, Any]) -> dict[str, Any]:
+    """``attributes`` of an item are told one by one, as a CSV's unknown columns are."""
+    nested = item.get("attributes")
+    if not isinstance(nested, dict):
+        return item
+    rest = {name: value for name, value in item.items() if name != "attributes"}
+    return {**rest, **{f"attributes.{name}": value for name, value in nested.items()}}

@@ -1,0 +1,275 @@
+"""The second pass: rows checked and typed, a block at a time, and copied into a staging table."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.actors import Actor
+from feed_processor import lookups
+from feed_processor.blocks import Block, read_blocks
+from feed_processor.convert import CLEAR, NULL, Column, Fault, Refused, cell_text, escaped, parser_for
+from feed_processor.dates import settle_order
+from feed_processor.dialect import MISSING, Dialect
+from feed_processor.free_columns import FreeColumn
+from feed_processor.plan import ATTRIBUTE, PlannedColumn
+from feed_processor.schemas import SCHEMAS, factor_of
+from vehicle_management import registry, staged, vin
+
+TARGETS = {"fleet_id": "fleet", "recorded_at": "at"}
+TABLES: dict[str, dict[str, str]] = {
+    "vehicles": staged.COLUMNS,
+    "statuses": {
+        "seq": "integer", "row": "integer", "vehicle": "bigint", "at": "timestamptz",
+        "attributes": "jsonb", "cleared": "text[]", **staged.STATUS,
+    },
+    "customers": {
+        "seq": "integer", "row": "integer", "external_id": "text", "name": "text", "email": "text", "phone": "text",
+        "address": "text", "attributes": "jsonb", "cleared": "text[]",
+    },
+    "tasks": {
+        "seq": "integer", "row": "integer", "external_id": "text", "title": "text", "description": "text",
+        "task_status": "text", "vehicle": "bigint", "customer": "bigint", "assignee": "bigint", "due_at": "timestamptz",
+        "cleared": "text[]",
+    },
+}  # fmt: skip
+NO_KEY = {
+    "vehicles": gettext_lazy("The row names no vehicle: fill vehicle_id, VIN or plate."),
+    "statuses": gettext_lazy("The row names no vehicle: fill vehicle_id, VIN or plate."),
+    "customers": gettext_lazy("The row names no customer: fill external id, e-mail or name."),
+    "tasks": gettext_lazy("The row has neither an external id nor a title."),
+}
+
+
+@dataclass
+class Stager:
+    """Checks blocks of one file and makes COPY lines of them."""
+
+    kind: str
+    columns: Sequence[PlannedColumn]
+    actor: Actor
+    zone: ZoneInfo
+    date_order: str
+    table: str
+    seq: int = 0
+    fields: dict[str, Any] = field(default_factory=dict)
+    free: list[FreeColumn] = field(default_factory=list)
+    keys: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        schema = SCHEMAS[self.kind]
+        held = registry.register(self._new_attributes()) if self.kind != "customers" else {}
+        for column in self.columns:
+            if column.field is None:
+                continue
+            if column.field.startswith(ATTRIBUTE):
+                name = column.field.removeprefix(ATTRIBUTE)
+                self.free.append(FreeColumn(column.header, name, held.get(name, column.kind)))
+            else:
+                self._add(column, schema.fields[column.field].type, factor_of(column.header, schema.fields[column.field]))
+
+    def _new_attributes(self) -> dict[str, str]:
+        free = [column for column in self.columns if column.field and column.field.startswith(ATTRIBUTE)]
+        return {column.field.removeprefix(ATTRIBUTE): column.kind for column in free if column.field and column.samples}
+
+    def _add(self, column: PlannedColumn, type_: str, factor: float) -> None:
+        name = column.field or ""
+        finder = self._finder(name, type_)
+        if finder is not None:
+            (self.keys if name in ("vehicle_id", "vin", "plate") else self.fields)[name] = finder(column.header)
+            return
+        order = settle_order(frozenset(column.orders), self.date_order)
+        parse = parser_for(type_, order=order, zone=self.zone, factor=factor, may_be_ahead=self.kind == "tasks")
+        self.fields[name] = Column(column.header, parse)
+
+    def _finder(self, name: str, type_: str) -> Callable[[str], lookups.LookupColumn] | None:
+        """Columns that name another thing; outside a vehicle file, the vehicle is such a thing too."""
+        if name in ("vehicle_id", "vin", "plate") and self.kind in ("statuses", "tasks"):
+            return lambda header: lookups.LookupColumn(header, lookups.vehicles(self.actor, name), _("vehicle"))
+        finds = {"fleet": (lookups.fleets, _("fleet")), "customer": (lookups.customers, _("customer"))}
+        if name == "assignee":
+            finds["email"] = (lookups.assignees, _("active person"))
+        if type_ not in finds:
+            return None
+        find, noun = finds[type_]
+        return lambda header: lookups.LookupColumn(header, find(self.actor), noun)
+
+    def lines(self, block: Block) -> tuple[list[str], list[Fault]]:
+        """COPY lines of the block's rows (good and bad), and everything that is wrong with them."""
+        faults = [Fault(row, "", bad.value, bad.code, bad.message) for row, bad in block.bad]
+        values = self._values(block, faults)
+        good = self._without_faulty(block, values, faults)
+        lines = self._joined(block, values, good)
+        bad_rows = sorted({fault.row for fault in faults if fault.level == "FAULT"})
+        lines.extend(self._bad_line(row) for row in bad_rows)
+        return lines, faults
+
+    def _values(self, block: Block, faults: list[Fault]) -> dict[str, list[str]]:
+        values: dict[str, list[str]] = {}
+        cleared: dict[int, list[str]] = defaultdict(list)
+        for name, column in self.fields.items():
+            cells = self._cells(block, column.header)
+            values[TARGETS.get(name, name)] = self._converted(column, cells, block, faults)
+            self._note_cleared(name, cells, cleared)
+        if self.keys:
+            values["vehicle"] = self._vehicles(block, faults)
+        if self.free:
+            values["attributes"] = self._attributes(block, faults, cleared)
+        if cleared:
+            values["cleared"] = [_array(cleared.get(index)) for index in range(len(block.numbers))]
+        if self.kind == "vehicles" and "vin" in values:
+            faults.extend(_vin_notices(block, values["vin"], self.fields["vin"].header))
+        return values
+
+    def _cells(self, block: Block, header: str) -> Sequence[str]:
+        cells = block.columns.get(header)
+        if cells is None:
+            return [""] * len(block.numbers)
+        return cells if isinstance(cells, tuple) else [_json_cell(value) for value in cells]
+
+    def _converted(self, column: Any, cells: Sequence[str], block: Block, faults: list[Fault]) -> list[str]:
+        texts, refused = column.convert(cells)
+        faults.extend(_fault(block, column.header, cells[index], index, error) for index, error in refused)
+        return texts
+
+    def _note_cleared(self, name: str, cells: Sequence[str], cleared: dict[int, list[str]]) -> None:
+        # Only JSON clears; a CSV's cells come as a tuple and are not looked through.
+        if isinstance(cells, list) and CLEAR in cells:
+            for index, cell in enumerate(cells):
+                if cell == CLEAR:
+                    cleared[index].append(TARGETS.get(name, name))
+
+    def _vehicles(self, block: Block, faults: list[Fault]) -> list[str]:
+        """The vehicle by the first key that the row fills; keys that name different ones are a fault."""
+        found = [NULL] * len(block.numbers)
+        for name in ("vehicle_id", "vin", "plate"):
+            column = self.keys.get(name)
+            if column is None:
+                continue
+            cells = self._cells(block, column.header)
+            texts = self._converted(column, cells, block, faults)
+            for index, text in enumerate(texts):
+                if text == NULL or found[index] == text:
+                    continue
+                if found[index] == NULL:
+                    found[index] = text
+                else:
+                    error = Refused(_("“%(v)s” names another vehicle than the row's first key.") % {"v": cells[index]}, "keys_differ")
+                    faults.append(_fault(block, column.header, cells[index], index, error))
+        return found
+
+    def _attributes(self, block: Block, faults: list[Fault], cleared: dict[int, list[str]]) -> list[str]:
+        fragments = []
+        for column in self.free:
+            cells = block.columns.get(column.header)
+            if cells is None:
+                continue
+            texts, told = column.convert(cells)
+            fragments.append(texts)
+            faults.extend(
+                _fault(block, column.header, str(cells[index]), index, error, misfit=True) for index, error in told
+            )
+            if not isinstance(cells, tuple):
+                for index, cell in enumerate(cells):
+                    if cell is None:
+                        cleared[index].append(column.name)
+        if not fragments:
+            return [NULL] * len(block.numbers)
+        return ["{" + ",".join(filter(None, row)) + "}" for row in zip(*fragments, strict=True)]
+
+    def _without_faulty(self, block: Block, values: dict[str, list[str]], faults: list[Fault]) -> Iterable[int]:
+        """Places of the rows that have a key and no fault; rows without a key become faults here."""
+        faulty = {fault.row for fault in faults if fault.level == "FAULT"}
+        keys = [values[name] for name in self._key_columns() if name in values]
+        empty = [row == (NULL,) * len(keys) for row in zip(*keys, strict=True)] if keys else [True] * len(block.numbers)
+        if not faulty and not any(empty):
+            return range(len(block.numbers))
+        good = []
+        for index, row in enumerate(block.numbers):
+            if row in faulty:
+                continue
+            if empty[index]:
+                faults.append(Fault(row, "", "", "no_key", str(NO_KEY[self.kind])))
+            else:
+                good.append(index)
+        return good
+
+    def _key_columns(self) -> tuple[str, ...]:
+        if self.kind == "statuses":
+            return ("vehicle",)
+        return ("external_id", "title") if self.kind == "tasks" else SCHEMAS[self.kind].keys
+
+    def _joined(self, block: Block, values: dict[str, list[str]], good: Iterable[int]) -> list[str]:
+        names = [name for name in TABLES[self.kind] if name in values]
+        self.names = ["seq", "row", *names]
+        count = len(block.numbers)
+        chosen = good if isinstance(good, range) else list(good)
+        columns: list[Sequence[str]] = [values[name] for name in names]
+        rows: Sequence[int] = block.numbers
+        if len(chosen) < count:
+            columns = [[column[index] for index in chosen] for column in columns]
+            rows = [block.numbers[index] for index in chosen]
+        seqs = range(self.seq + 1, self.seq + 1 + len(rows))
+        self.seq += len(rows)
+        return ["\t".join(parts) for parts in zip(map(str, seqs), map(str, rows), *columns, strict=True)]
+
+    def _bad_line(self, row: int) -> str:
+        """A row without values stands for a faulty one, so that every row of the file has its outcome."""
+        self.seq += 1
+        return "\t".join([str(self.seq), str(row), *[NULL] * (len(self.names) - 2)])
+
+
+def _fault(block: Block, header: str, value: str, index: int, error: Refused, *, misfit: bool = False) -> Fault:
+    level = "NOTICE" if misfit and error.code == "attribute_kind" else "FAULT"
+    shown = "" if value == CLEAR else value[:200].replace("\x00", "")
+    return Fault(block.numbers[index], header, shown, error.code, str(error), level)
+
+
+def _json_cell(value: Any) -> str:
+    return "" if value is MISSING else cell_text(value)
+
+
+def _array(names: list[str] | None) -> str:
+    if not names:
+        return NULL
+    quoted = ('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names)
+    return escaped("{" + ",".join(quoted) + "}")
+
+
+def _vin_notices(block: Block, vins: Sequence[str], header: str) -> Iterator[Fault]:
+    wrong = vin.has_wrong_check_digit
+    for index, text in enumerate(vins):
+        if wrong(text):
+            message = _("The check digit of VIN “%(vin)s” is wrong: one of its characters may be mistyped.") % {"vin": text}
+            yield Fault(block.numbers[index], header, text, "vin_check_digit", message, "NOTICE")
+
+
+def create_table(kind: str, table: str) -> None:
+    """An unlogged table: quick to fill, and empty after a crash of the database, which the run notices."""
+    columns = ", ".join(f"{name} {type_}" for name, type_ in TABLES[kind].items())
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {table}, {table}_matched")
+        cursor.execute(f"CREATE UNLOGGED TABLE {table} ({columns}) WITH (autovacuum_enabled = false)")
+
+
+def stage(stream: BinaryIO, dialect: Dialect, stager: Stager, on_block: Callable[[int, list[Fault]], None]) -> int:
+    """Copy the whole file into a new staging table, in the caller's transaction; answers its rows.
+
+    ``on_block`` is given the rows read so far and the faults of each block.
+    """
+    create_table(stager.kind, stager.table)
+    read = 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        for block in read_blocks(stream, dialect):
+            lines, faults = stager.lines(block)
+            sql = f"COPY {stager.table} ({', '.join(stager.names)}) FROM STDIN"
+            with cursor.copy(sql) as copy:
+                copy.write("\n".join(lines) + "\n" if lines else "")
+            read += len(block)
+            on_block(read, faults)
+    return read

@@ -1,0 +1,264 @@
+"""The run of an import: read, settle, apply. A killed worker's run is taken up where it stood.
+
+An upload is run by whoever holds its advisory lock: the database frees it when the worker dies. What
+stands in the database is true, so a run may begin anywhere: staging is made anew where it is gone, and
+chunks that are done are passed over.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db.models import F, Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor, actor_of
+from accounts.models import Fleet
+from feed_processor.convert import Fault
+from feed_processor.dialect import Dialect, UnreadableFile
+from feed_processor.load import Load, Outcomes, apply_chunk, drop_tables, staged_rows
+from feed_processor.plan import BadMapping, PlannedColumn, UnclearFile, demand_key, kind_of, plan_columns, unknown_columns
+from feed_processor.settle import settle
+from feed_processor.stage import Stager, stage
+from feed_processor.survey import Survey, survey
+from file_manager import storage
+from file_manager.faults import add_faults, add_file_fault, forget_faults
+from file_manager.models import Upload, UploadChange, UploadChunk
+from file_manager.profiles import remembered_mapping
+
+log = structlog.get_logger(__name__)
+
+LOCK_CLASS = 7_001
+RETRIES = 5
+COUNTERS = {"c": "rows_created", "u": "rows_updated", "=": "rows_unchanged", "r": "rows_repeated", "f": "rows_failed"}
+
+
+class Canceled(Exception):
+    """The upload was canceled while it was read."""
+
+
+class UploaderIsGone(Exception):
+    """Nobody is left within whose sight the file could be applied."""
+
+
+FAILURES: dict[type[Exception], str] = {
+    UnreadableFile: "unreadable",
+    BadMapping: "mapping",
+    UploaderIsGone: "uploader_gone",
+}
+
+
+@contextmanager
+def holding(upload_id: int) -> Iterator[bool]:
+    """Whether this process runs the upload now; no other does until the block ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, upload_id])
+        held = bool(cursor.fetchone()[0])
+    try:
+        yield held
+    finally:
+        if held and connection.connection is not None and not connection.connection.closed:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_CLASS, upload_id])
+
+
+def run_upload(upload: Upload) -> None:
+    """Bring the upload as far as it goes: to APPLIED, REVIEW or FAILED. The caller holds it."""
+    Upload.objects.filter(pk=upload.pk).update(
+        attempts=F("attempts") + 1, started_at=upload.started_at or timezone.now()
+    )
+    try:
+        if upload.status == Upload.Status.UPLOADED or not upload.columns:
+            _read(upload)
+        if upload.status == Upload.Status.READING:
+            _go_on(upload)
+        if upload.status == Upload.Status.APPLYING:
+            _apply(upload)
+    except Canceled:
+        drop_tables(_table(upload))
+    except (UnreadableFile, BadMapping, UploaderIsGone) as error:
+        _fail(upload, FAILURES[type(error)], str(error))
+    except UnclearFile as error:
+        _rest_in_review(upload, str(error))
+
+
+def _table(upload: Upload) -> str:
+    return f"import_{upload.pk}"
+
+
+def _actor(upload: Upload) -> Actor:
+    actor = actor_of(upload.by, upload.by_key)
+    if actor is None:
+        raise UploaderIsGone(_("Whoever uploaded this file is gone; upload it again."))
+    return actor
+
+
+def _set(upload: Upload, **values: Any) -> None:
+    """Write fields of the upload unless it was canceled meanwhile. Raises Canceled."""
+    for name, value in values.items():
+        setattr(upload, name, value)
+    fresh = Upload.objects.filter(pk=upload.pk).exclude(status=Upload.Status.FAILED)
+    if not fresh.update(**values):
+        raise Canceled
+
+
+def _fail(upload: Upload, code: str, message: str) -> None:
+    with transaction.atomic():
+        drop_tables(_table(upload))
+        add_file_fault(upload, code, message)
+        _set(upload, status=Upload.Status.FAILED, finished_at=timezone.now())
+
+
+def _rest_in_review(upload: Upload, message: str) -> None:
+    with transaction.atomic():
+        forget_faults(upload)
+        add_file_fault(upload, "unclear", message)
+        _set(upload, status=Upload.Status.REVIEW)
+
+
+def _read(upload: Upload) -> None:
+    """The first pass: tell what the file is, before anything of it is applied."""
+    _set(upload, status=Upload.Status.READING, rows_read=0)
+    forget_faults(upload)
+    with storage.opened(upload.stored_as) as stream:
+        found = survey(stream, lambda rows: _progress(upload, rows))
+    if not found.rows:
+        raise UnreadableFile(_("The file holds a header but no rows below it."))
+    _set(upload, rows_total=found.rows, rows_read=found.rows, dialect=found.dialect.as_dict())
+    _plan(upload, found)
+
+
+def _progress(upload: Upload, rows: int) -> None:
+    if rows % 50_000 < 5_000:
+        _set(upload, rows_read=rows)
+
+
+def _plan(upload: Upload, found: Survey) -> None:
+    _set(upload, columns=[column.as_dict() for column in unknown_columns(found)])
+    kind = upload.kind if upload.kind != Upload.Kind.AUTO else kind_of(found)
+    chosen = {**remembered_mapping(upload, kind, found.headers), **upload.mapping}
+    columns = plan_columns(found, kind, {h: t for h, t in chosen.items() if h in found.profiles or h in upload.mapping})
+    _set(upload, kind=kind, columns=[column.as_dict() for column in columns])
+    demand_key(columns, kind)
+    if not upload.apply:
+        _set(upload, status=Upload.Status.REVIEW)
+
+
+def _go_on(upload: Upload) -> None:
+    """Read, and planned: where a person chose meanwhile, plan anew; then stage, settle and apply."""
+    columns = _planned(upload)
+    demand_key(columns, upload.kind)
+    _stage(upload)
+    _set(upload, status=Upload.Status.APPLYING)
+
+
+def _planned(upload: Upload) -> list[PlannedColumn]:
+    """The columns with the person's choice, which may have come after they were read."""
+    held = [PlannedColumn(**column) for column in upload.columns]
+    if all(upload.mapping.get(column.header, column.field) == column.field and column.how != "unknown" for column in held):
+        return held
+    with storage.opened(upload.stored_as) as stream:
+        found = survey(stream)
+    columns = plan_columns(found, upload.kind, upload.mapping)
+    _set(upload, columns=[column.as_dict() for column in columns])
+    return columns
+
+
+def _stage(upload: Upload) -> None:
+    """The second pass, with everything that is wrong; begun anew by each attempt."""
+    with transaction.atomic():
+        forget_faults(upload)
+        actor = _actor(upload)
+        fleet = upload.fleet or Fleet()
+        stager = Stager(
+            upload.kind, _planned(upload), actor, ZoneInfo(fleet.time_zone), fleet.date_order, _table(upload)
+        )
+        with storage.opened(upload.stored_as) as stream:
+            rows = stage(stream, Dialect.from_dict(upload.dialect), stager, lambda read, faults: _hear(upload, faults))
+        faults = settle(upload.kind, _table(upload), actor)
+        while some := list(islice(faults, 10_000)):
+            add_faults(upload, some)
+        Upload.objects.filter(pk=upload.pk).update(rows_total=rows)
+
+
+def _hear(upload: Upload, faults: list[Fault]) -> None:
+    add_faults(upload, faults)
+    if Upload.objects.filter(pk=upload.pk, status=Upload.Status.FAILED).exists():
+        raise Canceled
+
+
+def _apply(upload: Upload) -> None:
+    if staged_rows(_table(upload)) != upload.rows_total:
+        _stage(upload)
+    load = _load(upload)
+    done = upload.chunks.aggregate(last=Max("last_seq"))["last"] or 0
+    while done < upload.rows_total:
+        last = min(done + settings.IMPORT_CHUNK_ROWS, upload.rows_total)
+        _apply_with_retries(upload, load, done + 1, last)
+        done = last
+    with transaction.atomic():
+        drop_tables(load.table)
+        _set(upload, status=Upload.Status.APPLIED, finished_at=timezone.now())
+
+
+def _load(upload: Upload) -> Load:
+    if upload.cause is None:
+        raise ValueError(f"upload {upload.pk} has no cause")
+    return Load(
+        kind=upload.kind,
+        table=_table(upload),
+        columns=_planned(upload),
+        actor=_actor(upload),
+        cause=upload.cause,
+        fleet=upload.fleet_id,
+        received_at=upload.created_at,
+    )
+
+
+def _apply_with_retries(upload: Upload, load: Load, first: int, last: int) -> None:
+    """Another import may take an id, or wait for us as we for it: match again, and try again."""
+    for attempt in range(1, RETRIES + 1):
+        try:
+            with transaction.atomic():
+                _apply_chunk(upload, load, first, last)
+            return
+        except (IntegrityError, OperationalError) as error:
+            if attempt == RETRIES or not _is_contention(error):
+                raise
+            log.warning("import chunk meets another", upload=upload.pk, first=first, attempt=attempt, reason=str(error))
+            with transaction.atomic():
+                list(settle(upload.kind, load.table, load.actor))
+
+
+def _is_contention(error: DatabaseError) -> bool:
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    return state in ("40P01", "40001", "23505")
+
+
+def _apply_chunk(upload: Upload, load: Load, first: int, last: int) -> None:
+    outcomes = apply_chunk(load, first, last)
+    add_faults(upload, outcomes.faults)
+    UploadChunk.objects.create(
+        upload=upload,
+        first_seq=first,
+        last_seq=last,
+        rows=outcomes.rows,
+        outcomes="".join(outcomes.letters),
+        object_ids=outcomes.object_ids,
+    )
+    _keep_changes(upload, outcomes)
+    counts = {name: F(name) + outcomes.count(letter) for letter, name in COUNTERS.items()}
+    Upload.objects.filter(pk=upload.pk).update(**counts)
+
+
+def _keep_changes(upload: Upload, outcomes: Outcomes) -> None:
+    UploadChange.objects.bulk_create(
+        UploadChange(upload=upload, row=row, object_id=pk, changes=changes)
+        for row, (pk, changes) in outcomes.changes.items()
+    )

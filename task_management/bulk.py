@@ -1,0 +1,138 @@
+"""Many tasks at once, from the rows of a file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.models import Cause
+from customer_management.bulk import MergedRow
+from customer_management.models import Customer
+from task_management.models import Task
+from vehicle_management.changes import lock_vehicles
+from vehicle_management.services import touch_vehicles
+
+FIELDS = ("title", "description", "vehicle_id", "customer_id", "assignee_id", "due_at")
+COLUMNS = {"vehicle_id": "vehicle", "customer_id": "customer", "assignee_id": "assignee"}
+STORED = (*FIELDS, "status", "completed_at", "canceled_at", "closed_by", "version", "updated_at")
+
+
+def merge_tasks(rows: Sequence[dict[str, Any]], *, by: Actor, cause: Cause) -> list[MergedRow]:
+    """Create and update tasks; each row is ``{row, target, cleared, external_id, title, …}``."""
+    with transaction.atomic():
+        targets = [item["target"] for item in rows if item["target"]]
+        # Vehicles before tasks, as whoever completes a task does: two doors never wait for each other.
+        lock_vehicles(_vehicles_of(rows, targets))
+        locked = Task.objects.select_for_update(no_key=True).filter(pk__in=targets).order_by("pk")
+        held = {task.pk: task for task in locked}
+        seen = set(Task.objects.visible_to(by).filter(pk__in=targets).values_list("pk", flat=True))
+        watched = {task.vehicle_id for task in held.values()}
+        merged = [_merge(item, held.get(item["target"]), item["target"] in seen, by, cause) for item in rows]
+        made = _create(rows, merged, cause)
+        changed = [held[result.pk] for result in merged if result.outcome == "u"]
+        Task.objects.bulk_update(changed, STORED, batch_size=1_000)
+        _touch([*made, *changed], watched if changed else set(), cause)
+    return merged
+
+
+def _vehicles_of(rows: Sequence[dict[str, Any]], targets: Sequence[int]) -> set[int]:
+    of_rows = {item["vehicle"] for item in rows if item["vehicle"]}
+    return of_rows | set(Task.objects.filter(pk__in=targets, vehicle__isnull=False).values_list("vehicle", flat=True))
+
+
+def _touch(tasks: Sequence[Task], watched: set[int | None], cause: Cause) -> None:
+    pks = {task.vehicle_id for task in tasks} | watched
+    touch_vehicles([pk for pk in pks if pk], cause=cause.data)
+
+
+def _merge(item: dict[str, Any], task: Task | None, is_visible: bool, by: Actor, cause: Cause) -> MergedRow:
+    if task is None:
+        return _new(item, by)
+    if not is_visible:
+        return _refused(item, "taken", _("This task is taken by one that you do not see; choose another external id."))
+    refusal = _refused_transition(item, task)
+    if refusal:
+        return refusal
+    changes = _changes(item, task, cause)
+    if not changes:
+        return MergedRow(item["row"], pk=task.pk)
+    task.version += 1
+    task.updated_at = timezone.now()
+    return MergedRow(item["row"], "u", task.pk, changes)
+
+
+def _new(item: dict[str, Any], by: Actor) -> MergedRow:
+    if not item["title"]:
+        return _refused(item, "no_title", _("A new task needs a title; the row has none."))
+    if not by.is_administrator and not (item["vehicle"] or item["customer"]):
+        return _refused(item, "no_place", _("Name the task's vehicle or customer; only administrators keep tasks of neither."))
+    return MergedRow(item["row"], "c")
+
+
+def _refused(item: dict[str, Any], code: str, message: str) -> MergedRow:
+    return MergedRow(item["row"], "f", value=item["external_id"] or item["title"] or "", code=code, message=message)
+
+
+def _refused_transition(item: dict[str, Any], task: Task) -> MergedRow | None:
+    wanted = item["task_status"]
+    if wanted is None or wanted == task.status or task.is_open:
+        return None
+    words = {"status": task.status, "wanted": wanted}
+    return _refused(item, "final", _("The task is %(status)s, which is final; it cannot become %(wanted)s.") % words)
+
+
+def _changes(item: dict[str, Any], task: Task, cause: Cause) -> dict[str, list[Any]]:
+    told = {name: item[COLUMNS.get(name, name)] for name in FIELDS}
+    told = {name: value for name, value in told.items() if value is not None}
+    cleared = item["cleared"] or ()
+    told |= {name: "" if name == "description" else None for name in FIELDS[1:] if COLUMNS.get(name, name) in cleared}
+    changes: dict[str, list[Any]] = {}
+    for name, value in told.items():
+        before = getattr(task, name)
+        if before != value:
+            changes[COLUMNS.get(name, name)] = [_plain(before), _plain(value)]
+            setattr(task, name, value)
+    if item["task_status"] and item["task_status"] != task.status:
+        changes["status"] = [task.status, item["task_status"]]
+        _close(task, item["task_status"], cause)
+    return changes
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _close(task: Task, status: str, cause: Cause) -> None:
+    now = timezone.now()
+    task.status, task.closed_by = status, cause
+    task.completed_at = now if status == Task.Status.COMPLETE else None
+    task.canceled_at = now if status == Task.Status.CANCELED else None
+
+
+def _create(rows: Sequence[Mapping[str, Any]], merged: Sequence[MergedRow], cause: Cause) -> list[Task]:
+    new = [(item, result) for item, result in zip(rows, merged, strict=True) if result.outcome == "c"]
+    made = [_task(item, cause) for item, _result in new]
+    Task.objects.bulk_create(made, batch_size=2_000)
+    for (_item, result), task in zip(new, made, strict=True):
+        result.pk = task.pk
+    return made
+
+
+def _task(item: Mapping[str, Any], cause: Cause) -> Task:
+    task = Task(
+        external_id=item["external_id"],
+        title=item["title"],
+        description=item["description"] or "",
+        vehicle_id=item["vehicle"],
+        customer_id=item["customer"],
+        assignee_id=item["assignee"],
+        due_at=item["due_at"],
+        cause=cause,
+        cause_row=item["row"],
+    )
+    if item["task_status"] and item["task_status"] != Task.Status.CREATED:
+        _close(task, item["task_status"], cause)
+    return task
