@@ -48,7 +48,7 @@ def set_up_environment() -> None:
 
 
 def set_up_worker(name: str) -> None:
-    """Worker gw3 uses Redis number 4 and a folder of its own; the servers are those of the process that started it."""
+    """Worker gw3 uses Redis number 4 and a folder of its own; the servers are those of its parent."""
     number = int(name.removeprefix("gw")) + 1
     os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("?db=0", f"?db={number}")
     os.environ["FLEET_HOME"] = str(Path(os.environ["FLEET_HOME"]) / name)
@@ -62,8 +62,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 if settings.configured and "PYTEST_XDIST_WORKER" not in os.environ:
-    raise pytest.UsageError("DJANGO_SETTINGS_MODULE is set: unset it, the tests choose their settings themselves.")
+    raise pytest.UsageError(
+        "DJANGO_SETTINGS_MODULE is set: unset it, the tests choose their settings themselves."
+    )
 if "PYTEST_XDIST_WORKER" in os.environ:
     set_up_worker(os.environ["PYTEST_XDIST_WORKER"])
 else:
     set_up_environment()
+# pytest-django sets Django up where settings were read by now.
+assert settings.DATABASES

@@ -37,6 +37,9 @@ class Hideable(models.Model):
 
     deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True, editable=False)
 
+    objects = AliveManager()
+    all_objects: ClassVar[models.Manager] = models.Manager()
+
     class Meta:
         abstract = True
         base_manager_name = "all_objects"

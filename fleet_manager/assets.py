@@ -35,7 +35,9 @@ def copy_files() -> None:
 def cut_icons() -> None:
     wanted = mentioned_icons()
     symbols = [found.group(0) for found in SYMBOL.finditer(SPRITE.read_text()) if found.group(1) in wanted]
-    _write_if_changed(VENDOR / "icons.svg", '<svg xmlns="http://www.w3.org/2000/svg">' + "".join(symbols) + "</svg>\n")
+    _write_if_changed(
+        VENDOR / "icons.svg", '<svg xmlns="http://www.w3.org/2000/svg">' + "".join(symbols) + "</svg>\n"
+    )
 
 
 def mentioned_icons() -> set[str]:

@@ -27,8 +27,8 @@ def load_dotenv(path: Path | None = None) -> None:
 
 
 def _dotenv_lines(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        line = line.strip().removeprefix("export ")
+    for number, written in enumerate(path.read_text().splitlines(), start=1):
+        line = written.strip().removeprefix("export ")
         if not line or line.startswith("#"):
             continue
         name, separator, value = line.partition("=")
@@ -98,9 +98,8 @@ def folder(name: str, default: Path) -> Path:
 def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
     value = text(name, default)
     if value and urlsplit(value).scheme not in schemes:
-        raise SettingError(
-            f"{name} is {masked(value)!r}, which does not begin with {' or '.join(f'{s}://' for s in schemes)}."
-        )
+        wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise SettingError(f"{name} is {masked(value)!r}, which does not begin with {wanted}.")
     return value
 
 

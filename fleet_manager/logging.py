@@ -70,6 +70,7 @@ def _shared_processors() -> list[Any]:
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
+        drop_colours,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
@@ -82,6 +83,12 @@ def add_user(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
         name = _known_user(request)
         if name:
             line["user"] = name
+    return line
+
+
+def drop_colours(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
+    """uvicorn sends each line twice, the second time with colours in it."""
+    line.pop("color_message", None)
     return line
 
 

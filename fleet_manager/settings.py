@@ -15,30 +15,44 @@ BASE_DIR = env.CHECKOUT
 
 # ---------------------------------------------------------------- which installation this is
 
-DJANGO_ENV = env.choice("DJANGO_ENV", "development", among=("development", "testing", "staging", "production"))
+DJANGO_ENV = env.choice(
+    "DJANGO_ENV", "development", among=("development", "testing", "staging", "production")
+)
 HARDENED = DJANGO_ENV in ("staging", "production")
 FLEET_HOME = env.folder("FLEET_HOME", BASE_DIR / "var")
 DEBUG = env.boolean("DEBUG", False)
 DEMO = env.boolean("DEMO", DJANGO_ENV == "development")
 PORT = env.integer("PORT", 8000, least=1, most=65535)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", [] if HARDENED else ["localhost", "127.0.0.1", "[::1]", "testserver"])
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS", [] if HARDENED else ["localhost", "127.0.0.1", "[::1]", "testserver"]
+)
 PUBLIC_URL = env.url("PUBLIC_URL", f"http://localhost:{PORT}", schemes=("http", "https")).rstrip("/")
 
 SECRET_KEY = env.text("SECRET_KEY") or ("" if HARDENED else env.installation_secret(FLEET_HOME))
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 
 if HARDENED:
-    if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith(("django-insecure-", "change-me")):
+    if (
+        len(SECRET_KEY) < 50
+        or len(set(SECRET_KEY)) < 5
+        or SECRET_KEY.startswith(("django-insecure-", "change-me"))
+    ):
         raise ImproperlyConfigured(
             f"SECRET_KEY is missing, short or a known default, and DJANGO_ENV={DJANGO_ENV} needs a secret one: "
             "50 or more random characters."
         )
     if DEBUG:
-        raise ImproperlyConfigured(f"DEBUG=1 shows the program's inside to anyone: DJANGO_ENV={DJANGO_ENV} refuses it.")
+        raise ImproperlyConfigured(
+            f"DEBUG=1 shows anyone the program's inside: DJANGO_ENV={DJANGO_ENV} refuses it."
+        )
     if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
-        raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that this installation serves, without '*'.")
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS must name the hosts that this installation serves, without '*'."
+        )
 if DJANGO_ENV == "production" and DEMO:
-    raise ImproperlyConfigured("DEMO=1 makes accounts with well-known passwords: DJANGO_ENV=production refuses it.")
+    raise ImproperlyConfigured(
+        "DEMO=1 makes accounts with well-known passwords: DJANGO_ENV=production refuses it."
+    )
 
 # ---------------------------------------------------------------- applications
 

