@@ -71,3 +71,5 @@ else:
     set_up_environment()
 # pytest-django sets Django up where settings were read by now.
 assert settings.DATABASES
+for folder in (settings.STATIC_ROOT, settings.FILE_UPLOAD_TEMP_DIR):
+    Path(folder).mkdir(parents=True, exist_ok=True)

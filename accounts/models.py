@@ -38,7 +38,7 @@ class Hideable(models.Model):
     deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True, editable=False)
 
     objects = AliveManager()
-    all_objects: ClassVar[models.Manager] = models.Manager()
+    all_objects = models.Manager()
 
     class Meta:
         abstract = True
