@@ -37,13 +37,9 @@ class Hideable(models.Model):
 
     deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True, editable=False)
 
-    objects = AliveManager()
-    all_objects = models.Manager()
-
     class Meta:
         abstract = True
         base_manager_name = "all_objects"
-        default_manager_name = "objects"
 
 
 class Cause(models.Model):
@@ -57,14 +53,14 @@ class Cause(models.Model):
 
     data = models.JSONField(unique=True)
 
-    objects: ClassVar[models.Manager["Cause"]] = models.Manager()
+    objects = models.Manager()
 
     def __str__(self) -> str:
         return str(self.data.get("kind"))
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Self:
-        return cls.objects.get_or_create(data=data)[0]  # type: ignore[return-value]
+        return cls.objects.get_or_create(data=data)[0]
 
     def told(self, row: int | None = None) -> dict[str, Any]:
         return self.data if row is None else {**self.data, "row": row}
@@ -323,7 +319,7 @@ class RefreshToken(models.Model):
     used_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects: ClassVar[models.Manager["RefreshToken"]] = models.Manager()
+    objects = models.Manager()
 
     def __str__(self) -> str:
         return str(self.id)

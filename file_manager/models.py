@@ -1,7 +1,5 @@
 """Files that staff gave us, and what became of each row."""
 
-from typing import ClassVar
-
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -180,7 +178,7 @@ class MappingProfile(models.Model):
     mapping = models.JSONField()
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects: ClassVar[models.Manager["MappingProfile"]] = models.Manager()
+    objects = models.Manager()
 
     class Meta:
         constraints = (

@@ -1,7 +1,5 @@
 """Rules, what they are in, and what they did."""
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -77,7 +75,7 @@ class RuleState(models.Model):
     epoch = models.PositiveIntegerField()
     since = models.DateTimeField()
 
-    objects: ClassVar[models.Manager["RuleState"]] = models.Manager()
+    objects = models.Manager()
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("rule", "vehicle"), name="rule_state_is_unique"),)
@@ -94,7 +92,7 @@ class RuleScan(models.Model):
     epoch = models.PositiveIntegerField()
     after_vehicle = models.BigIntegerField(default=0)
 
-    objects: ClassVar[models.Manager["RuleScan"]] = models.Manager()
+    objects = models.Manager()
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("rule", "lane"), name="rule_scan_is_unique"),)

@@ -1,6 +1,6 @@
 """Vehicles, their latest status, and the record of every change."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -169,7 +169,7 @@ class AttributeType(models.Model):
     kind = models.CharField(_("type"), max_length=8, choices=Kind)
     first_seen = models.DateTimeField(auto_now_add=True)
 
-    objects: ClassVar[models.Manager["AttributeType"]] = models.Manager()
+    objects = models.Manager()
 
     class Meta:
         ordering = ("name",)
@@ -204,7 +204,7 @@ class ChangeBatch(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     done_at = models.DateTimeField(null=True)
 
-    objects: ClassVar[models.Manager["ChangeBatch"]] = models.Manager()
+    objects = models.Manager()
 
     class Meta:
         indexes = (

@@ -65,7 +65,6 @@ class Migration(migrations.Migration):
                 'ordering': ('fleet_id',),
                 'abstract': False,
                 'base_manager_name': 'all_objects',
-                'default_manager_name': 'objects',
                 'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('fleet_id',), name='fleet_id_is_unique', violation_error_message='A fleet with this id exists already.'), models.CheckConstraint(condition=models.Q(('date_order__in', ('YMD', 'DMY', 'MDY'))), name='fleet_date_order_is_known', violation_error_message='The order of dates is YMD, DMY or MDY.')],
             },
             managers=[

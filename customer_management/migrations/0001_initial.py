@@ -39,7 +39,6 @@ class Migration(migrations.Migration):
                 'ordering': ('name', 'pk'),
                 'abstract': False,
                 'base_manager_name': 'all_objects',
-                'default_manager_name': 'objects',
                 'indexes': [models.Index(fields=['name', 'id'], name='customer_name'), models.Index(condition=models.Q(('email', ''), _negated=True), fields=['email'], name='customer_email')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('external_id',), name='customer_external_id_is_unique', violation_error_message='A customer with this external id exists already.'), models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='customer_has_a_name', violation_error_message='A customer needs a name.')],
             },

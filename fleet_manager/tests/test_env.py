@@ -79,7 +79,10 @@ def test_a_refused_address_is_told_without_its_password(monkeypatch):
 def test_a_broker_behind_a_unix_socket_is_written_as_celery_wants_it(monkeypatch):
     monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
 
-    assert env.broker("CELERY_BROKER_URL", "unix:///run/v.sock?db=3") == "redis+socket:///run/v.sock?virtual_host=3"
+    assert (
+        env.broker("CELERY_BROKER_URL", "unix:///run/v.sock?db=3")
+        == "redis+socket:///run/v.sock?virtual_host=3"
+    )
 
 
 def test_dotenv_fills_what_is_missing_and_leaves_what_is_set(monkeypatch, tmp_path: Path):
@@ -87,7 +90,9 @@ def test_dotenv_fills_what_is_missing_and_leaves_what_is_set(monkeypatch, tmp_pa
     monkeypatch.delenv("NAME_OF_A_TEST", raising=False)
     monkeypatch.setenv("NAME_OF_A_TEST_2", "")
     monkeypatch.delenv("NAME_OF_A_TEST_2")
-    (tmp_path / ".env").write_text("# a note\nPORT=1\nexport NAME_OF_A_TEST='a b'\nNAME_OF_A_TEST_2=x # why\n")
+    (tmp_path / ".env").write_text(
+        "# a note\nPORT=1\nexport NAME_OF_A_TEST='a b'\nNAME_OF_A_TEST_2=x # why\n"
+    )
 
     env.load_dotenv(tmp_path / ".env")
 

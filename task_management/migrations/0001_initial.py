@@ -45,7 +45,6 @@ class Migration(migrations.Migration):
                 'ordering': ('-id',),
                 'abstract': False,
                 'base_manager_name': 'all_objects',
-                'default_manager_name': 'objects',
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),

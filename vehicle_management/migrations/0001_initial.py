@@ -46,7 +46,6 @@ class Migration(migrations.Migration):
                 'ordering': ('vehicle_id',),
                 'abstract': False,
                 'base_manager_name': 'all_objects',
-                'default_manager_name': 'objects',
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
