@@ -11,6 +11,7 @@ the scan finds nothing left to do. Batches from before the rule began are no mat
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from rules.pending import Batch, load_sides, pending_since
@@ -138,9 +139,14 @@ class Evaluation:
             pk = batch.vehicles[position]
             if pk in self._tangled and pk in self._values:
                 values = self._values[pk]
-                self._put(values, columns, batch.old[position])  # type: ignore[index]
                 if batch.creates:
-                    values["deleted_at"] = NOT_YET
+                    values.update(self._nothing)
+                else:
+                    self._put(values, columns, batch.old[position])  # type: ignore[index]
+
+    @cached_property
+    def _nothing(self) -> Known:
+        return {**dict.fromkeys(self._needed), "deleted_at": NOT_YET}
 
     def _columns(self, batch: Batch) -> list[tuple[int, str]]:
         return [(index, name) for index, name in enumerate(batch.fields) if name in self._needed]
@@ -155,19 +161,22 @@ class Evaluation:
         if batch.new is None and not any(rule.pk in self.cursors for rule in batch.rules):
             self._hold_all(batch)
             return
-        columns = self._columns(batch)
+        columns, keeps_before = self._columns(batch), self._needs_before(batch)
         for position, pk in enumerate(batch.vehicles):
             values = self._values.get(pk)
             if values is None:
                 continue
             before = values
             if batch.new is not None and pk in self._tangled:
-                before = dict(values)
+                before = dict(values) if keeps_before else values
                 self._put(values, columns, batch.new[position])
                 if batch.creates:
                     values["deleted_at"] = None
             for rule in batch.rules:
-                self._hold_row(rule, batch, position, values, before)
+                # Most rows cross nothing: that much is told without a call.
+                holds = rule.watches(pk, values, self._of_tasks.get(rule.pk, _NONE)) and rule.test(values)
+                if keeps_before or (holds is True) is not (pk in self.true[rule.pk]):
+                    self._hold_row(rule, batch, position, values, before)
 
     def _hold_all(self, batch: Batch) -> None:
         """The quick way for vehicles that changed once: one rule over all rows, and a closer look only at edges."""
@@ -178,7 +187,9 @@ class Evaluation:
             skip = rule.skip_current and (batch.creates or not batch.fields)
             for position, pk in enumerate(batch.vehicles):
                 values = values_of(pk)
-                if values is not None and ((watches(pk, values, of_tasks) and test(values)) is True) is not (pk in true):
+                if values is None:
+                    continue
+                if ((watches(pk, values, of_tasks) and test(values)) is True) is not (pk in true):
                     self._hold(rule, pk, values, skip=skip, batch=batch, position=position)
 
     def _hold_row(self, rule: RunningRule, batch: Batch, position: int, values: Known, before: Known) -> None:

@@ -80,9 +80,12 @@ def load_batches(pks: list[int]) -> list[Batch]:
 
 
 def load_sides(batches: Iterable[Batch]) -> None:
-    """Read the old and new values of these batches."""
+    """Read the old and new values of these batches; what creates has no old ones."""
     held = {batch.pk: batch for batch in batches}
-    query = "SELECT id, old, new FROM vehicle_management_changebatch WHERE id = ANY(%s)"
+    query = """
+        SELECT id, CASE WHEN NOT 'vehicle_id' = ANY(fields) THEN old END, new
+        FROM vehicle_management_changebatch WHERE id = ANY(%s)
+    """
     with connection.cursor() as cursor:
         cursor.execute(query, [list(held)])
         for pk, old, new in cursor:
