@@ -224,7 +224,9 @@ class ApiKeyForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if not values.get("fleets") and not values.get("vehicle_id"):
-            raise ValidationError(_("A key needs a fleet or a vehicle that it speaks for; it would see nothing."))
+            raise ValidationError(
+                _("A key needs a fleet or a vehicle that it speaks for; it would see nothing.")
+            )
         return values
 
 

@@ -41,7 +41,9 @@ class BearerAuthentication(_Header):
     def who(self, credential: str) -> tuple[Actor, Any]:
         person = person_of(credential)
         if person is None:
-            raise AuthenticationFailed(_("The access token is wrong, has expired or was ended; log in again."))
+            raise AuthenticationFailed(
+                _("The access token is wrong, has expired or was ended; log in again.")
+            )
         return person, None
 
 

@@ -25,7 +25,8 @@ class FleetField(serializers.Field):
         if not isinstance(data, str):
             self.fail("not_text")
         # Many rows of one body name few fleets.
-        found: dict[str, Fleet | None] = self.context.setdefault("named_fleets", {})
+        context: dict[str, Any] = self.context  # type: ignore[assignment]
+        found: dict[str, Fleet | None] = context.setdefault("named_fleets", {})
         if data not in found:
             found[data] = named_fleet(self.context["request"].user, data)
         if found[data] is None:

@@ -29,6 +29,7 @@ def refuse_fleet(fleet_id: str) -> NoReturn:
     raise FleetForbidden(_("Fleet {fleet_id} is not one of yours.").format(fleet_id=fleet_id[:64]))
 
 
+@transaction.atomic
 def create_fleet(values: dict[str, Any]) -> Fleet:
     return Fleet.objects.create(**values)
 
@@ -76,7 +77,9 @@ def _belongings(fleet: Fleet) -> dict[str, int]:
     counts = {}
     for relation in Fleet._meta.related_objects:
         model = relation.related_model
-        is_owned = relation.on_delete is models.PROTECT and isinstance(model, type) and issubclass(model, Hideable)
+        is_owned = (
+            relation.on_delete is models.PROTECT and isinstance(model, type) and issubclass(model, Hideable)
+        )
         if is_owned:
             owned = model._base_manager.filter(**{relation.field.name: fleet, "deleted_at": None})
             if count := owned.count():

@@ -75,7 +75,9 @@ class Fleet(Hideable):
     fleet_id = models.CharField(_("fleet id"), max_length=64, validators=[validate_external_id])
     fleet_name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("description"), blank=True, default="")
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", validators=[validate_time_zone]
+    )
     date_order = models.CharField(
         _("order of dates"),
         max_length=3,
@@ -145,7 +147,9 @@ class User(AbstractBaseUser):
     name = models.CharField(_("name"), max_length=200, blank=True, default="")
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.OPERATOR)
     fleets = models.ManyToManyField(Fleet, through="Membership", related_name="people", blank=True)
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", validators=[validate_time_zone]
+    )
     units = models.CharField(_("units"), max_length=8, choices=Units, default=Units.METRIC)
     is_active = models.BooleanField(_("active"), default=True)
     token_epoch = models.PositiveIntegerField(

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from accounts.actors import Actor
 from accounts.fields import FleetField
-from accounts.models import ApiKey, Fleet, Membership, User
+from accounts.models import ApiKey, Fleet, Membership, User, validate_external_id
 from api_pattern.fields import TimeField
 from api_pattern.serializers import StrictModelSerializer, StrictSerializer
 
@@ -110,9 +110,10 @@ class UserSerializer(StrictModelSerializer):
 
     def _all_fleet_ids(self) -> list[str]:
         """One query for a whole list of people."""
-        if "all_fleet_ids" not in self.context:
-            self.context["all_fleet_ids"] = all_fleet_ids()
-        names: list[str] = self.context["all_fleet_ids"]
+        context: dict[str, Any] = self.context  # type: ignore[assignment]
+        if "all_fleet_ids" not in context:
+            context["all_fleet_ids"] = all_fleet_ids()
+        names: list[str] = context["all_fleet_ids"]
         return names
 
 
@@ -146,7 +147,7 @@ class ApiKeySerializer(StrictModelSerializer):
         child=serializers.ChoiceField(choices=ApiKey.Scope.choices), min_length=1, max_length=3
     )
     vehicle_id = serializers.CharField(
-        required=False, allow_null=True, max_length=64, validators=ApiKey._meta.get_field("vehicle_id").validators
+        required=False, allow_null=True, max_length=64, validators=[validate_external_id]
     )
     expires_at = TimeField(required=False, allow_null=True)
 
@@ -161,7 +162,7 @@ class ApiKeySerializer(StrictModelSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         stored = self.instance if isinstance(self.instance, ApiKey) else None
         fleets = attrs["fleets"] if "fleets" in attrs else stored and list(stored.fleets.all())
-        vehicle_id = attrs["vehicle_id"] if "vehicle_id" in attrs else stored and stored.vehicle_id
+        vehicle_id = attrs.get("vehicle_id", stored and stored.vehicle_id)
         if not fleets and not vehicle_id:
             told = _("A key needs a fleet or a vehicle that it speaks for; it would see nothing.")
             raise serializers.ValidationError({"fleets": [told]})
@@ -172,8 +173,8 @@ class NewApiKeySerializer(ApiKeySerializer):
     key = serializers.CharField(read_only=True, help_text=_("The secret, told this once."))
 
     class Meta(ApiKeySerializer.Meta):
-        fields = (*ApiKeySerializer.Meta.fields, "key")
-        read_only_fields = (*ApiKeySerializer.Meta.read_only_fields, "key")
+        fields = (*ApiKeySerializer.Meta.fields, "key")  # type: ignore[assignment]
+        read_only_fields = (*ApiKeySerializer.Meta.read_only_fields, "key")  # type: ignore[assignment]
 
 
 class FleetSerializer(StrictModelSerializer):

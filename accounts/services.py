@@ -157,7 +157,7 @@ def update_person(user: User, values: dict[str, Any], *, fleets: Iterable[Fleet]
 
 @transaction.atomic
 def change_password(user: User, *, password: str, old_password: str | None = None) -> User:
-    """Ends every token and session of the person. ``old_password`` is asked of people who change their own."""
+    """Ends every token and session of the person. ``old_password`` is asked for one's own."""
     stored = _lock_person(user)
     if old_password is not None and not stored.check_password(old_password):
         raise ValidationError({"old_password": [_("This is not your password.")]})
@@ -224,6 +224,7 @@ def _belong(user: User, fleets: Iterable[Fleet]) -> None:
     )
 
 
+@transaction.atomic
 def add_membership(user: User, *, fleet: Fleet) -> Membership:
     return Membership.objects.create(user=user, fleet=fleet)
 

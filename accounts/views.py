@@ -10,6 +10,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts import fleets, services
+from accounts.actors import actor_of
 from accounts.filters import ApiKeyFilters, FleetFilters, MembershipFilters, UserFilters
 from accounts.models import ApiKey, Fleet, Membership, User
 from accounts.serializers import (
@@ -41,7 +42,9 @@ class _AuthView(APIView):
 class LoginView(_AuthView):
     """Log in with e-mail and password."""
 
-    @extend_schema(operation_id="auth_login", request=LoginSerializer, responses={200: TokensSerializer}, auth=[])
+    @extend_schema(
+        operation_id="auth_login", request=LoginSerializer, responses={200: TokensSerializer}, auth=[]
+    )
     def post(self, request: Request) -> Response:
         values = _values(LoginSerializer, request)
         with guarded_login(values["email"], request.META.get("REMOTE_ADDR", "")):
@@ -68,7 +71,7 @@ class LogoutView(APIView):
     @extend_schema(operation_id="auth_logout", request=RefreshSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
         values = _values(RefreshSerializer, request)
-        services.log_out(request.user.user, refresh_token=values["refresh_token"])
+        services.log_out(actor_of(request).user, refresh_token=values["refresh_token"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -192,7 +195,7 @@ class ApiKeyViewSet(CrudViewSet):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = dict(serializer.validated_data)
-        key, secret = services.create_key(values, fleets=values.pop("fleets", ()), by=request.user.user)
+        key, secret = services.create_key(values, fleets=values.pop("fleets", ()), by=actor_of(request).user)
         told = self.get_serializer(key).data
         return Response({**told, "key": secret}, status.HTTP_201_CREATED, headers={"ETag": tag_of(told)})
 
@@ -220,7 +223,7 @@ class FleetViewSet(CrudViewSet):
         try:
             found: Fleet = super().find(queryset)
         except NotFound:
-            if not self.request.user.is_administrator:
+            if not actor_of(self.request).is_administrator:
                 fleets.refuse_fleet(self.kwargs["fleet_id"])
             raise
         return found

@@ -1,6 +1,6 @@
 """What an endpoint may refuse; ``fleet_manager.errors`` knows the HTTP status of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class Refused(Exception):
@@ -14,7 +14,7 @@ class Refused(Exception):
 class Unprocessable(Refused):
     """The body or a parameter is wrong; ``errors`` names the fields."""
 
-    def __init__(self, detail: str, errors: dict[str, Sequence[str]] | None = None) -> None:
+    def __init__(self, detail: str, errors: Mapping[str, Sequence[str]] | None = None) -> None:
         super().__init__(detail)
         self.errors = errors
 

@@ -24,7 +24,7 @@ class TimeField(serializers.DateTimeField):
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from error
 
-    def to_representation(self, value: Any) -> str | None:
+    def to_representation(self, value: Any) -> Any:
         return value if isinstance(value, str) else told_time(value)
 
 

@@ -98,7 +98,11 @@ class Ordering(BaseFilterBackend):
         known = ", ".join(_ordering_paths(view))
         if not known:
             return []
-        return [_text_parameter("ordering", f"One or more of {known}, with commas between; “-” in front descends.")]
+        return [
+            _text_parameter(
+                "ordering", f"One or more of {known}, with commas between; “-” in front descends."
+            )
+        ]
 
 
 class TimeFormField(forms.CharField):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -27,7 +26,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Place:
-    """The last row of a page, by the values of the ordering's columns; ``total`` as counted at ``counted_at``."""
+    """The last row of a page, by the ordering's columns; ``total`` as counted at ``counted_at``."""
 
     ordering: str
     values: list[Any]
@@ -36,7 +35,7 @@ class Place:
 
     def as_token(self) -> str:
         told = [self.ordering, self.values, self.total, self.counted_at]
-        packed = json.dumps(told, cls=DjangoJSONEncoder, separators=(",", ":"))
+        packed = json.dumps(told, default=str, separators=(",", ":"))
         return urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
     @classmethod
@@ -52,7 +51,9 @@ class Place:
 def total_order(queryset: models.QuerySet) -> models.QuerySet:
     """The queryset with its primary key as the last column, so that pages neither repeat nor miss a row."""
     names = _names(queryset)
-    if any(name.lstrip("-") in ("pk", queryset.model._meta.pk.attname) for name in names if isinstance(name, str)):
+    if any(
+        name.lstrip("-") in ("pk", queryset.model._meta.pk.attname) for name in names if isinstance(name, str)
+    ):
         return queryset
     return queryset.order_by(*names, "pk")
 

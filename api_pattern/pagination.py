@@ -32,7 +32,7 @@ class Page:
 
 
 class Envelope(BasePagination):
-    """``{data, total, page, limit, next, previous}``; ``next`` goes on from the last row, not from row one."""
+    """``{data, total, page, limit, next, previous}``; ``next`` goes on from the last row."""
 
     parameters = ("page", "limit", "after")
 

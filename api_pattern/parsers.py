@@ -28,7 +28,9 @@ class StrictJSONParser(BaseParser):
 def read_at_most(stream: IO[bytes], most: int) -> bytes:
     body = stream.read(most + 1)
     if len(body) > most:
-        raise BodyTooLarge(_("The body has more than {most} bytes; send less at once.").format(most=f"{most:,}"))
+        raise BodyTooLarge(
+            _("The body has more than {most} bytes; send less at once.").format(most=f"{most:,}")
+        )
     return body
 
 

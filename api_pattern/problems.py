@@ -34,7 +34,8 @@ def problem(code: int, detail: str, errors: Errors | None = None) -> dict[str, A
 def flat(errors: Any, path: str = "") -> dict[str, list[str]]:
     """Nested errors as ``{"actions.1.to": ["…"]}``; items of arrays are counted from 1."""
     if isinstance(errors, Mapping):
-        parts = [(str(name), below) for name, below in errors.items()]
+        # DRF names the items of a list field by their index.
+        parts = [(str(name + 1 if isinstance(name, int) else name), below) for name, below in errors.items()]
     elif isinstance(errors, list | tuple) and any(isinstance(item, Mapping | list) for item in errors):
         parts = [(str(number), below) for number, below in enumerate(errors, 1)]
     else:
@@ -42,8 +43,8 @@ def flat(errors: Any, path: str = "") -> dict[str, list[str]]:
         return {path or "body": [str(item) for item in found]} if found else {}
     told: dict[str, list[str]] = {}
     for name, below in parts:
-        name = "body" if name in ("non_field_errors", "__all__") else name
-        for place, messages in flat(below, f"{path}.{name}" if path else name).items():
+        own = "body" if name in ("non_field_errors", "__all__") else name
+        for place, messages in flat(below, f"{path}.{own}" if path else own).items():
             told.setdefault(place, []).extend(messages)
     return told
 

@@ -37,7 +37,7 @@ class ProblemSerializer(serializers.Serializer):
     detail = serializers.CharField(help_text="A sentence for a person.")
     status_code = serializers.IntegerField(help_text="The HTTP status.")
     error = serializers.ChoiceField(choices=sorted(CODES.values()), help_text="The same for programs.")
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="What is wrong, by field, where fields are at fault.",
@@ -56,7 +56,9 @@ class Schema(AutoSchema):
         if direction != "response":
             return bodies
         self._tell_tags(bodies)
-        problems = {str(code): self._problem(code) for code in self._problem_codes() if str(code) not in bodies}
+        problems = {
+            str(code): self._problem(code) for code in self._problem_codes() if str(code) not in bodies
+        }
         return {**bodies, **problems}
 
     def _tell_tags(self, bodies: dict[str, Any]) -> None:
@@ -96,4 +98,4 @@ class Schema(AutoSchema):
 
 def tell_api_paths(endpoints: list[tuple[str, str, str, Any]]) -> list[tuple[str, str, str, Any]]:
     """The API's own paths, told without the trailing slash that they may have."""
-    return [(path.rstrip("/"), *rest) for path, *rest in endpoints if path.startswith("/api/v1/")]  # type: ignore[misc]
+    return [(path.rstrip("/"), *rest) for path, *rest in endpoints if path.startswith("/api/v1/")]

@@ -59,16 +59,18 @@ class _Strict(serializers.Serializer):
 
     def _refused(self, data: dict[str, Any]) -> dict[str, list[str]]:
         errors: dict[str, list[str]] = {}
-        for name in data:
+        for name, value in data.items():
             field = self.fields.get(name)
             if field is None:
                 errors[name] = [_unknown(name, self._writable_names())]
-            elif (field.read_only or name in self._fixed) and not self._says_what_is_stored(name, data[name]):
+            elif (field.read_only or name in self._fixed) and not self._says_what_is_stored(name, value):
                 errors[name] = [_("“{name}” is read-only; leave it out.").format(name=name)]
         return errors
 
     def _writable_names(self) -> list[str]:
-        return [name for name, field in self.fields.items() if not field.read_only and name not in self._fixed]
+        return [
+            name for name, field in self.fields.items() if not field.read_only and name not in self._fixed
+        ]
 
     def _says_what_is_stored(self, name: str, value: Any) -> bool:
         if self.instance is None or isinstance(self.instance, models.QuerySet | list):
@@ -117,7 +119,7 @@ class StrictModelSerializer(_Strict, serializers.ModelSerializer):
 
 def _reader(field: serializers.Field, model: type[models.Model] | None) -> Callable[[Any], Any]:
     """The quickest way to the field's value; what is not plain goes DRF's own way."""
-    if model is not None and len(field.source_attrs) == 1 and _is_column(model, field.source):
+    if model is not None and field.source and _is_column(model, field.source):
         plain = attrgetter(field.source)
         if isinstance(field, TimeField):
             return lambda instance: told_time(plain(instance))

@@ -44,7 +44,12 @@ STATUSES: dict[type[Exception], int] = {
     api.Unavailable: 503,
     VehicleConflict: 409,
 }
-UNAVAILABLE = (OperationalError, InterfaceError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+)
 
 
 class Problem:
@@ -178,7 +183,7 @@ def _told_unique(model: type[models.Model], field: models.Field) -> tuple[str, t
     return str(field.error_messages["unique"]) % labels, (field.name,)
 
 
-# ---------------------------------------------------------------- beyond DRF: JSON below /api/, pages elsewhere
+# ---------------------------------------------------------------- beyond DRF: JSON below /api/, else pages
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

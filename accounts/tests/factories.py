@@ -55,7 +55,7 @@ class ApiKeyFactory(factory.django.DjangoModelFactory):
         skip_postgeneration_save = True
 
     name = factory.Sequence(lambda n: f"key {n}")
-    scopes = ["read"]  # noqa: RUF012
+    scopes = ["read"]
 
     @classmethod
     def _create(cls, model_class: type[ApiKey], *args: Any, **kwargs: Any) -> ApiKey:

@@ -59,15 +59,24 @@ def test_login_answers_the_tokens_and_who_one_is(people):
 
 def test_an_administrators_fleet_ids_name_all_fleets(people):
     assert people.administrator
-    assert log_in("administrator@example.org").json()["operator"]["fleet_ids"] == ["fleet-north", "fleet-south"]
+    assert log_in("administrator@example.org").json()["operator"]["fleet_ids"] == [
+        "fleet-north",
+        "fleet-south",
+    ]
 
 
-@pytest.mark.parametrize(("email", "password"), [("operator@example.org", "wrong"), ("nobody@example.org", PASSWORD)])
+@pytest.mark.parametrize(
+    ("email", "password"), [("operator@example.org", "wrong"), ("nobody@example.org", PASSWORD)]
+)
 def test_wrong_credentials_are_refused_alike(people, email, password):
     assert people.operator
     answer = log_in(email, password)
     assert answer.status_code == 401
-    assert answer.json() == {"detail": "E-mail or password is wrong.", "status_code": 401, "error": "UNAUTHORIZED"}
+    assert answer.json() == {
+        "detail": "E-mail or password is wrong.",
+        "status_code": 401,
+        "error": "UNAUTHORIZED",
+    }
     assert "WWW-Authenticate" in answer
 
 
@@ -76,7 +85,9 @@ def test_an_inactive_person_cannot_log_in(people):
     assert log_in("gone@example.org").status_code == 401
 
 
-@pytest.mark.parametrize("body", [{}, {"email": "a@b.c"}, {"email": 3, "password": None}, {"email": "a", "password": "b", "x": 1}])
+@pytest.mark.parametrize(
+    "body", [{}, {"email": "a@b.c"}, {"email": 3, "password": None}, {"email": "a", "password": "b", "x": 1}]
+)
 def test_an_incomplete_login_tells_the_fields(body):
     answer = APIClient().post("/api/v1/auth/login", body)
     assert answer.status_code == 422
@@ -100,7 +111,10 @@ def test_a_right_password_starts_the_count_anew(people, settings):
     assert people.operator
     codes = []
     for _ in range(3):
-        codes += [log_in("operator@example.org", "wrong").status_code, log_in("operator@example.org").status_code]
+        codes += [
+            log_in("operator@example.org", "wrong").status_code,
+            log_in("operator@example.org").status_code,
+        ]
     assert codes == [401, 200] * 3
 
 
@@ -181,7 +195,12 @@ def test_logout_ends_the_login_and_no_other(people):
 
 def test_one_cannot_log_out_another(people):
     tokens = services.issue_tokens(people.operator)
-    assert people.client("stranger").post("/api/v1/auth/logout", {"refresh_token": tokens.refresh_token}).status_code == 204
+    assert (
+        people.client("stranger")
+        .post("/api/v1/auth/logout", {"refresh_token": tokens.refresh_token})
+        .status_code
+        == 204
+    )
     assert me(tokens.access_token).status_code == 200
 
 
@@ -210,7 +229,10 @@ def test_a_change_of_fleets_is_seen_at_once_and_ends_nothing(people):
     assert me(tokens.access_token).json()["fleet_ids"] == ["fleet-north", "fleet-south"]
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Bearer a b", "Bearer é", "Api-Key", "Api-Key nope", "Basic eDp4", "x" * 9000])
+@pytest.mark.parametrize(
+    "header",
+    ["Bearer", "Bearer x", "Bearer a b", "Bearer é", "Api-Key", "Api-Key nope", "Basic eDp4", "x" * 9000],
+)
 def test_what_is_no_credential_is_refused(header):
     answer = APIClient().get("/api/v1/auth/me", HTTP_AUTHORIZATION=header)
     assert answer.status_code == 401
