@@ -38,13 +38,11 @@ if HARDENED:
         or SECRET_KEY.startswith(("django-insecure-", "change-me"))
     ):
         raise ImproperlyConfigured(
-            f"SECRET_KEY is missing, short or a known default, and DJANGO_ENV={DJANGO_ENV} needs a secret one: "
-            "50 or more random characters."
+            f"SECRET_KEY is missing, short or a known default: DJANGO_ENV={DJANGO_ENV} needs 50 or more "
+            "random characters."
         )
     if DEBUG:
-        raise ImproperlyConfigured(
-            f"DEBUG=1 shows anyone the program's inside: DJANGO_ENV={DJANGO_ENV} refuses it."
-        )
+        raise ImproperlyConfigured(f"DEBUG=1 shows anyone our inside: DJANGO_ENV={DJANGO_ENV} refuses it.")
     if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
         raise ImproperlyConfigured(
             "ALLOWED_HOSTS must name the hosts that this installation serves, without '*'."
@@ -303,6 +301,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "PREPROCESSING_HOOKS": ["api_pattern.schema.tell_api_paths"],
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["api_pattern.schema.tell_api_paths"],
     "SWAGGER_UI_DIST": "SIDECAR",

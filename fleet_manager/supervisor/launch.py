@@ -2,7 +2,7 @@
 
     python -I -S launch.py --parent PID --signal NUMBER [--user keep|namespace|NAME] -- command …
 
-A file of its own, run as a script: the work between fork and exec is done in a fresh interpreter without threads.
+A file of its own, run as a script: the work between fork and exec is done in an interpreter without threads.
 """
 
 import ctypes

@@ -28,7 +28,7 @@ class StopAsked(Exception):
 
 
 class Restarts:
-    """How long to wait before a process is started again: not at first, then longer, until it runs a while."""
+    """How long to wait before a process is started again: first not at all, then longer each time."""
 
     def __init__(self) -> None:
         self.pause_s: dict[str, float] = {}
