@@ -90,6 +90,12 @@ class KeyActor:
         return {"kind": "api_key", "key_id": self.key.pk, "name": self.key.name}
 
 
+def sender_of(request: Any) -> Actor:
+    """Whoever sent an authenticated request."""
+    sender: Actor = request.user
+    return sender
+
+
 def actor_of(user: "User | None", key: "ApiKey | None") -> Actor | None:
     """Who once acted, from the columns that say so; None when that person or key is gone."""
     if user is not None:

@@ -10,7 +10,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts import fleets, services
-from accounts.actors import actor_of
+from accounts.actors import sender_of
 from accounts.filters import ApiKeyFilters, FleetFilters, MembershipFilters, UserFilters
 from accounts.models import ApiKey, Fleet, Membership, User
 from accounts.serializers import (
@@ -71,7 +71,7 @@ class LogoutView(APIView):
     @extend_schema(operation_id="auth_logout", request=RefreshSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
         values = _values(RefreshSerializer, request)
-        services.log_out(actor_of(request).user, refresh_token=values["refresh_token"])
+        services.log_out(sender_of(request).user, refresh_token=values["refresh_token"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -195,7 +195,7 @@ class ApiKeyViewSet(CrudViewSet):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = dict(serializer.validated_data)
-        key, secret = services.create_key(values, fleets=values.pop("fleets", ()), by=actor_of(request).user)
+        key, secret = services.create_key(values, fleets=values.pop("fleets", ()), by=sender_of(request).user)
         told = self.get_serializer(key).data
         return Response({**told, "key": secret}, status.HTTP_201_CREATED, headers={"ETag": tag_of(told)})
 
@@ -223,7 +223,7 @@ class FleetViewSet(CrudViewSet):
         try:
             found: Fleet = super().find(queryset)
         except NotFound:
-            if not actor_of(self.request).is_administrator:
+            if not sender_of(self.request).is_administrator:
                 fleets.refuse_fleet(self.kwargs["fleet_id"])
             raise
         return found
