@@ -15,6 +15,7 @@ from urllib.parse import quote
 import psycopg
 import redis
 
+from fleet_manager.supervisor.launch import an_ordinary_user
 from fleet_manager.supervisor.processes import Spec, launcher
 
 LONGEST_SOCKET_PATH = 107
@@ -87,7 +88,7 @@ def postgres_user() -> str:
         return "keep"
     trial = launcher(Spec(name="trial", command=[], user="namespace"))
     worked = subprocess.run([*trial, "true"], capture_output=True, check=False).returncode == 0
-    return "namespace" if worked else "nobody"
+    return "namespace" if worked else "another"
 
 
 def wheel_folder(package: str) -> Path:
@@ -118,6 +119,7 @@ class Postgres:
     def prepare(self) -> None:
         if not (self.data / "PG_VERSION").exists():
             self._make_cluster()
+        self._own(self.data)
         settings = POSTGRES_SETTINGS | ({} if self.durable else UNSAFE_POSTGRES_SETTINGS)
         lines = [f"{name} = '{value}'" for name, value in settings.items()]
         (self.data / "postgresql.auto.conf").write_text("\n".join(lines) + "\n")
@@ -131,8 +133,8 @@ class Postgres:
         ]  # fmt: skip
         if not self.durable:
             command.append("--no-sync")
-        if postgres_user() == "nobody":
-            self._hand_over(draft)
+        draft.mkdir(mode=0o700)
+        self._own(draft)
         launch = launcher(Spec(name="initdb", command=[], user=postgres_user()))
         made = subprocess.run(
             [*launch, *command], capture_output=True, text=True, check=False, env=self._environment()
@@ -143,11 +145,12 @@ class Postgres:
             )
         draft.rename(self.data)
 
-    def _hand_over(self, draft: Path) -> None:
-        """Only where user namespaces are forbidden: the unprivileged user owns the data and the sockets."""
-        draft.mkdir(mode=0o700)
-        for folder in (draft, self.sockets):
-            os.chown(folder, 65534, -1)
+    def _own(self, folder: Path) -> None:
+        """PostgreSQL wants to own its data; it may have been run in another way before."""
+        owner = an_ordinary_user().pw_uid if postgres_user() == "another" else os.getuid()
+        if folder.stat().st_uid != owner:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, owner, -1, follow_symlinks=False)
 
     def _environment(self) -> dict[str, str]:
         """Without PG… variables of the caller's, which would point the server elsewhere."""

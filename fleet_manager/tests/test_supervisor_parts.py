@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleet_manager.supervisor import home as home_module
+from fleet_manager.supervisor import servers
 from fleet_manager.supervisor.home import Home
 from fleet_manager.supervisor.processes import Child, Spec, environment_of, start_time_of
 from fleet_manager.supervisor.runner import LONGEST_PAUSE_S, Restarts
@@ -131,6 +132,24 @@ def test_a_folder_for_sockets_that_others_may_write_to_is_refused(tmp_path: Path
 
     with pytest.raises(ServerError, match="can be written by others"):
         socket_folder(tmp_path, "valkey.sock")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="Only root has to become someone else for PostgreSQL.")
+def test_root_runs_postgres_below_a_private_folder_with_and_without_user_namespaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    tmp_path.chmod(0o700)
+
+    for way in ("another", "namespace", "another"):
+        monkeypatch.setattr(servers, "postgres_user", lambda way=way: way)
+        postgres = Postgres(tmp_path, environment=dict(os.environ), durable=False)
+        postgres.prepare()
+        child = Child(postgres.spec(), tmp_path / "log")
+        while not postgres.is_ready():
+            assert child.is_running(), (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        child.stop()
+        assert child.how_it_ended() == "ended with code 0"
 
 
 def test_a_cluster_that_cannot_be_made_says_why(tmp_path: Path):
