@@ -23,6 +23,7 @@ from rest_framework.views import set_rollback
 from accounts import exceptions as accounts
 from api_pattern import exceptions as api
 from api_pattern.problems import CODES, Errors, flat, problem, sentence
+from rules.exceptions import ActionIsNotWaiting, RuleIsNotYours
 from vehicle_management.exceptions import VehicleConflict
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,8 @@ STATUSES: dict[type[Exception], int] = {
     api.TooManyAttempts: 429,
     api.Unavailable: 503,
     VehicleConflict: 409,
+    ActionIsNotWaiting: 409,
+    RuleIsNotYours: 403,
 }
 UNAVAILABLE = (
     OperationalError,

@@ -1,1 +1,16 @@
-urlpatterns: list = []
+from django.urls import re_path
+
+from api_pattern.routers import Router
+from rules import views
+
+router = Router()
+router.register("rules", views.RuleViewSet)
+router.register("firings", views.FiringViewSet)
+router.register("logs", views.LogEntryViewSet)
+
+urlpatterns = [
+    *router.urls,
+    re_path(
+        r"^rules/(?P<pk>[^/]+)/firings/?$", views.RuleFiringsViewSet.as_view({"get": "list"}), name="rule-firings"
+    ),
+]

@@ -1,0 +1,149 @@
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from api_pattern.fields import TimeField
+from api_pattern.serializers import StrictModelSerializer, StrictSerializer
+from rules.actions import ACTIONS
+from rules.models import Firing, FiringAction, LogEntry, Rule
+from rules.patterns import OPERATORS
+from rules.services import scope_of, sentence_of
+
+_IDS = {"type": "array", "items": {"type": "integer"}}
+_NAMES = {"type": "array", "items": {"type": "string"}}
+SCOPE_SCHEMA = {
+    "type": "object",
+    "description": (
+        "What the rule watches: keys add up, an empty scope watches nothing, and whatever it names is cut to "
+        "what the rule's maker may see at the time. Or everything."
+    ),
+    "properties": {
+        "everything": {"type": "boolean"},
+        "fleets": _NAMES,
+        "customers": _IDS,
+        "vehicles": _NAMES,
+        "tasks": _IDS,
+    },
+    "additionalProperties": False,
+    "example": {"fleets": ["fleet-001"]},
+}
+PATTERN_SCHEMA = {
+    "type": "object",
+    "description": (
+        "A node: {“all”: [node, …]}, {“any”: [node, …]}, {“not”: node} or {“field”, “operator”, “value”} with an "
+        f"operator of {', '.join(OPERATORS)}. Texts are equal letter by letter; contains, starts_with and "
+        "ends_with ignore case. A comparison over an attribute that is not known is neither true nor false."
+    ),
+    "additionalProperties": True,
+    "example": {"all": [{"field": "odometer_km", "operator": "gt", "value": 10_000}]},
+}
+ACTIONS_SCHEMA = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"type": {"type": "string", "enum": list(ACTIONS)}},
+        "required": ["type"],
+        "additionalProperties": True,
+    },
+    "example": [{"type": "store_log", "level": "WARNING", "message": "$vehicle_id is due"}],
+}
+
+
+@extend_schema_field(SCOPE_SCHEMA)
+class ScopeField(serializers.Field):
+    """``{"fleets": […], …}`` or ``{"everything": true}``; looked up by the service."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return {"scope": data}
+
+    def to_representation(self, value: Rule) -> dict[str, Any]:
+        return scope_of(value)
+
+
+@extend_schema_field(PATTERN_SCHEMA)
+class PatternField(serializers.JSONField):
+    """Checked by the service, which names the very node that is wrong."""
+
+
+@extend_schema_field(ACTIONS_SCHEMA)
+class ActionsField(serializers.JSONField):
+    """Checked by the service, which names the very parameter that is wrong."""
+
+
+class RuleSerializer(StrictModelSerializer):
+    scope = ScopeField(source="*", required=False)
+    pattern = PatternField()
+    actions = ActionsField(required=False)
+    sentence = serializers.SerializerMethodField(help_text=_("The pattern in words."))
+
+    class Meta:
+        model = Rule
+        fields = (
+            "id",
+            "name",
+            "description",
+            "enabled",
+            "scope",
+            "pattern",
+            "actions",
+            "skip_current",
+            "version",
+            "sentence",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("version", "created_at", "updated_at")
+        extra_kwargs = {"description": {"max_length": 10_000}}  # noqa: RUF012
+
+    def get_sentence(self, rule: Rule) -> str:
+        return sentence_of(rule.pattern, self.context.get("attributes"))
+
+
+class RuleDraftSerializer(StrictSerializer):
+    """A rule to be checked; only its pattern is needed."""
+
+    id = serializers.IntegerField(required=False)
+    name = serializers.CharField(required=False, max_length=200)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    enabled = serializers.BooleanField(required=False)
+    skip_current = serializers.BooleanField(required=False)
+    scope = ScopeField(source="*", required=False)
+    pattern = PatternField()
+    actions = ActionsField(required=False)
+
+
+class VerdictSerializer(serializers.Serializer):
+    valid = serializers.BooleanField(help_text=_("Always true: what is wrong answers 422."))
+    sentence = serializers.CharField()
+
+
+class FiringActionSerializer(serializers.ModelSerializer):
+    task_id = serializers.IntegerField(allow_null=True)
+
+    class Meta:
+        model = FiringAction
+        fields = ("type", "status", "attempts", "result", "task_id")
+
+
+class FiringSerializer(StrictModelSerializer):
+    rule_id = serializers.IntegerField()
+    vehicle_id = serializers.CharField(source="vehicle.vehicle_id")
+    cause = serializers.DictField(help_text=_("The whole way that led to it: file and row, person, key or message."))
+    actions = FiringActionSerializer(many=True)
+
+    class Meta:
+        model = Firing
+        fields = ("id", "rule_id", "rule_version", "vehicle_id", "fired_at", "explanation", "cause", "actions")
+
+
+class LogEntrySerializer(StrictModelSerializer):
+    vehicle_id = serializers.CharField(source="vehicle.vehicle_id")
+    rule_id = serializers.IntegerField(source="action.firing.rule_id")
+    firing_id = serializers.IntegerField(source="action.firing_id")
+    created_at = TimeField()
+
+    class Meta:
+        model = LogEntry
+        fields = ("id", "level", "message", "vehicle_id", "rule_id", "firing_id", "created_at")
