@@ -11,6 +11,7 @@ from accounts.actors import Actor
 from accounts.exceptions import FleetConflict, FleetInUse
 from accounts.models import Fleet, Hideable
 from api_pattern.exceptions import FleetForbidden
+from api_pattern.parsers import is_storable_text
 
 
 def named_fleet(actor: Actor, fleet_id: str) -> Fleet | None:
@@ -19,7 +20,8 @@ def named_fleet(actor: Actor, fleet_id: str) -> Fleet | None:
     Raises FleetForbidden for a caller who is limited to fleets, whether it exists or not; for an
     administrator None says that it does not exist.
     """
-    fleet = Fleet.objects.visible_to(actor).filter(fleet_id=fleet_id).first()
+    visible = Fleet.objects.visible_to(actor)
+    fleet = visible.filter(fleet_id=fleet_id).first() if is_storable_text(fleet_id) else None
     if fleet is None and not actor.is_administrator:
         refuse_fleet(fleet_id)
     return fleet
