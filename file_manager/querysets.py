@@ -6,9 +6,16 @@ from accounts.actors import Actor
 from accounts.querysets import ScopedQuerySet
 
 
+def of_fleets(actor: Actor, path: str = "") -> Q:
+    """Uploads of the actor's fleets; a device's key speaks for its vehicle and sees no files."""
+    if actor.bound_vehicle_id is not None:
+        return Q(pk__in=())
+    return Q(**{f"{path}fleet__in": actor.fleet_pks})
+
+
 class UploadQuerySet(ScopedQuerySet):
     def fence(self, actor: Actor) -> Q:
-        return Q(fleet__in=actor.fleet_pks)
+        return of_fleets(actor)
 
     def unfinished(self) -> Self:
         """Uploads that a worker still owes something."""
@@ -17,4 +24,4 @@ class UploadQuerySet(ScopedQuerySet):
 
 class OfUploadQuerySet(ScopedQuerySet):
     def fence(self, actor: Actor) -> Q:
-        return Q(upload__fleet__in=actor.fleet_pks)
+        return of_fleets(actor, "upload__")
