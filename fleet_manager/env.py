@@ -11,8 +11,6 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
 
-names_read: set[str] = set()
-
 
 class SettingError(Exception):
     """A variable of the environment has a value that cannot be used."""
@@ -44,7 +42,6 @@ def _unquoted(value: str) -> str:
 
 
 def text(name: str, default: str = "") -> str:
-    names_read.add(name)
     return os.environ.get(name, "").strip() or default
 
 
