@@ -1,9 +1,11 @@
 """Rows in blocks of columns: what both passes over a file work on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO
+
+from django.utils.translation import gettext as _
 
 from feed_processor.csv_reader import read_csv
 from feed_processor.dialect import MISSING, MOST_COLUMNS, BadRow, Dialect, UnreadableFile
@@ -16,7 +18,7 @@ BLOCK_ROWS = 5_000
 class Block:
     """``columns`` maps a header to its cells, aligned with ``numbers``; bad rows stand apart."""
 
-    numbers: list[int] = field(default_factory=list)
+    numbers: Sequence[int] = ()
     columns: dict[str, Any] = field(default_factory=dict)
     bad: list[tuple[int, BadRow]] = field(default_factory=list)
 
@@ -27,25 +29,25 @@ class Block:
 def read_blocks(stream: BinaryIO, dialect: Dialect, size: int = BLOCK_ROWS) -> Iterator[Block]:
     """The file's rows in blocks of up to ``size``. Raises UnreadableFile."""
     if dialect.format == "csv":
-        rows: Iterator[tuple[int, Any]] = read_csv(stream, dialect)
-    else:
-        rows = read_json(stream, dialect) if dialect.format == "json" else read_json_lines(stream, dialect)
-    columns_of = _csv_columns if dialect.format == "csv" else _json_columns
-    while taken := list(islice(rows, size)):
-        good = [item for item in taken if not isinstance(item[1], BadRow)]
-        bad = [item for item in taken if isinstance(item[1], BadRow)]
-        yield Block([number for number, _row in good], columns_of([row for _n, row in good], dialect), bad)
+        for numbers, rows, bad in read_csv(stream, dialect, size):
+            yield Block(numbers, _csv_columns(rows, dialect), bad)
+        return
+    items = read_json(stream, dialect) if dialect.format == "json" else read_json_lines(stream, dialect)
+    while taken := list(islice(items, size)):
+        good = [(number, item) for number, item in taken if not isinstance(item, BadRow)]
+        unframed = [(number, item) for number, item in taken if isinstance(item, BadRow)]
+        yield Block([number for number, _item in good], _json_columns([item for _n, item in good]), unframed)
 
 
 def _csv_columns(rows: list[list[str]], dialect: Dialect) -> dict[str, Any]:
     return dict(zip(dialect.headers, zip(*rows, strict=True), strict=True)) if rows else {}
 
 
-def _json_columns(items: list[dict[str, Any]], dialect: Dialect) -> dict[str, Any]:
+def _json_columns(items: list[dict[str, Any]]) -> dict[str, Any]:
     flat = [_flattened(item) for item in items]
     names = list(dict.fromkeys(name for item in flat for name in item))
     if len(names) > MOST_COLUMNS:
-        raise UnreadableFile(f"The items have more than {MOST_COLUMNS} different names; send fewer.")
+        raise UnreadableFile(_("The items have more than 500 different names; send fewer."))
     return {name: [item.get(name, MISSING) for item in flat] for name in names}
 
 

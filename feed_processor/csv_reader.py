@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
@@ -20,7 +20,7 @@ END_OF_FILE = "\x1eend of file\x1e"
 
 csv.field_size_limit(MOST_CELL_LENGTH)
 
-CsvRow = tuple[int, list[str] | BadRow]
+CsvBlock = tuple[Sequence[int], list[list[str]], list[tuple[int, BadRow]]]
 
 
 def sniff_csv(text: str, encoding: str, *, whole: bool) -> Dialect:
@@ -71,8 +71,8 @@ def _header_index(rows: list[list[str]], *, skip: int) -> int:
     return filled[0][0]
 
 
-def read_csv(stream: BinaryIO, dialect: Dialect) -> Iterator[CsvRow]:
-    """Rows below the header as ``(number, cells)``; a row of another width is a BadRow, an empty one none.
+def read_csv(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[CsvBlock]:
+    """Blocks of up to ``size`` rows below the header: ``(numbers, rows, bad rows)``; empty rows are none.
 
     A row's number is its place among the rows of the file, as a spreadsheet shows it. Raises
     UnreadableFile where a quote swallows the rest.
@@ -81,31 +81,48 @@ def read_csv(stream: BinaryIO, dialect: Dialect) -> Iterator[CsvRow]:
     wrapper = io.TextIOWrapper(stream, encoding=dialect.encoding, newline="")
     try:
         # The line after the last tells whether a quote is still open there: then it is swallowed.
-        lines = chain(wrapper, (END_OF_FILE,))
-        yield from _framed(csv.reader(lines, delimiter=dialect.delimiter), dialect)
+        reader = csv.reader(chain(wrapper, (END_OF_FILE,)), delimiter=dialect.delimiter)
+        number = sum(1 for _row in islice(reader, dialect.header_row))
+        while rows := _taken(reader, size, number):
+            yield _framed(rows, number + 1, len(dialect.headers))
+            number += len(rows)
     finally:
         wrapper.detach()
 
 
-def _framed(reader: Any, dialect: Dialect) -> Iterator[CsvRow]:
-    width, number, line = len(dialect.headers), 0, 0
-    cells: list[str] = []
+def _taken(reader: Any, size: int, number: int) -> list[list[str]]:
+    """The next rows, without the line that we put behind the last. Raises UnreadableFile."""
+    line = reader.line_num
     try:
-        for number, cells in enumerate(reader, start=1):
-            if reader.line_num - line > MOST_LINES_OF_A_ROW:
-                raise _open_quote(number)
-            line = reader.line_num
-            if number <= dialect.header_row or cells == [END_OF_FILE]:
-                continue
-            if cells and END_OF_FILE in cells[-1]:
-                raise _open_quote(number)
-            if len(cells) == width:
-                if any(cells):
-                    yield number, cells
-            elif any(map(str.strip, cells)):
-                yield number, _fitted(cells, width)
+        rows = list(islice(reader, size))
     except csv.Error as error:
         raise _open_quote(number + 1) from error
+    if reader.line_num - line - len(rows) > MOST_LINES_OF_A_ROW:
+        for place, row in enumerate(rows, start=number + 1):
+            if sum(cell.count("\n") for cell in row) > MOST_LINES_OF_A_ROW:
+                raise _open_quote(place)
+    if rows and rows[-1] and END_OF_FILE in rows[-1][-1]:
+        if rows[-1] != [END_OF_FILE]:
+            raise _open_quote(number + len(rows))
+        rows.pop()
+    return rows
+
+
+def _framed(rows: list[list[str]], first: int, width: int) -> CsvBlock:
+    """Set apart what is empty or of another width; most blocks hold nothing such and stay as they are."""
+    if set(map(len, rows)) == {width} and all(row[0] or any(row) for row in rows):
+        return range(first, first + len(rows)), rows, []
+    numbers, good, bad = [], [], []
+    for number, row in enumerate(rows, start=first):
+        if not any(map(str.strip, row)):
+            continue
+        fitted = row if len(row) == width else _fitted(row, width)
+        if isinstance(fitted, BadRow):
+            bad.append((number, fitted))
+        else:
+            numbers.append(number)
+            good.append(fitted)
+    return numbers, good, bad
 
 
 def _open_quote(row: int) -> UnreadableFile:

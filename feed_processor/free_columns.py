@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 from django.utils.translation import gettext as _
 
-from feed_processor.convert import CLEAR, MEMO_SIZE, Refused, escaped, is_plain_number
+from feed_processor.convert import CLEAR, MEMO_SIZE, PLAIN_NUMBERS, Refused, escaped, is_plain_number
 from feed_processor.dialect import MISSING
 from vehicle_management import registry
 
@@ -28,6 +28,8 @@ class FreeColumn:
     def convert(self, cells: Sequence[object]) -> tuple[list[str], list[tuple[int, Refused]]]:
         memo = self._memo
         try:
+            if self.kind == "number" and PLAIN_NUMBERS.match("\n".join(cells)):  # type: ignore[arg-type]
+                return [f"{self._key}{cell}" if cell else "" for cell in cells], []
             if not self._misfits:
                 return [memo[cell] for cell in cells], []
         except (KeyError, TypeError):

@@ -2,35 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from accounts.actors import Actor
-from accounts.models import Cause
 from customer_management.bulk import merge_customers
 from feed_processor.convert import Fault
-from feed_processor.plan import ATTRIBUTE, PlannedColumn
-from feed_processor.stage import TABLES, TARGETS
+from feed_processor.source import Load
+from feed_processor.stage import TABLES
 from task_management.bulk import merge_tasks
 from vehicle_management import staged
 from vehicle_management.attributes import STATUS_ATTRIBUTES
 from vehicle_management.recording import StatusRow, record_statuses
-
-
-@dataclass(frozen=True)
-class Load:
-    """A staged file: where its rows are, who sent it, and what it fills."""
-
-    kind: str
-    table: str
-    columns: Sequence[PlannedColumn]
-    actor: Actor
-    cause: Cause
-    fleet: int | None
-    received_at: datetime
 
 
 @dataclass
@@ -77,22 +61,10 @@ def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def _filled(load: Load) -> tuple[list[str], list[str], list[str]]:
-    """The main fields, attributes and status attributes that the file has columns for."""
-    targets = [TARGETS.get(column.field, column.field) for column in load.columns if column.field]
-    fields = [name for name in ("vehicle_id", *staged.MAIN) if name in targets]
-    attributes = [target.removeprefix(ATTRIBUTE) for target in targets if target.startswith(ATTRIBUTE)]
-    return fields, attributes, [name for name in STATUS_ATTRIBUTES if name in targets]
-
-
 def _merge_vehicles(
     load: Load, first: int, last: int, letters: dict[int, str], objects: dict[int, int], outcomes: Outcomes
 ) -> None:
-    fields, attributes, statuses = _filled(load)
-    source = staged.Staged(
-        load.table, f"{load.table}_matched", fields, attributes, statuses, load.cause, load.fleet, load.received_at
-    )
-    merged = staged.merge(source, first, last)
+    merged = staged.merge(load.source(), first, last)
     objects.update({**merged.known, **merged.created})
     letters.update(dict.fromkeys(merged.created, "c") | dict.fromkeys(merged.updated, "u"))
     letters.update(dict.fromkeys(merged.refused, "f"))

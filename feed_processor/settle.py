@@ -13,8 +13,11 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from feed_processor.convert import Fault
+from feed_processor.source import Load
+from vehicle_management.staged import says_something_new
 
 VEHICLE = "vehicle_management_vehicle"
+STATUS = "vehicle_management_vehiclestatus"
 CUSTOMER = "customer_management_customer"
 TASK = "task_management_task"
 
@@ -27,20 +30,24 @@ KEYS = {
 }
 
 
-def settle(kind: str, table: str, actor: Actor) -> Iterator[Fault]:
+def settle(load: Load) -> Iterator[Fault]:
     """Match and settle; yields the faults and notices that only the whole file can tell."""
+    table, kind = load.table, load.kind
     _run(f"DROP TABLE IF EXISTS {table}_matched")
     if kind == "statuses":
         _order_by_time(table)
     _run("SET LOCAL work_mem = '128MB'")
-    _run(f"ANALYZE {table}")
-    MATCHERS[kind](table)
+    _run(f"ANALYZE {table} (seq)")
+    MATCHERS[kind](load)
     _run(f"ANALYZE {table}_matched")
     if kind == "vehicles":
-        yield from _vehicle_faults(table, actor)
+        yield from _vehicle_faults(table, load.actor)
     yield from _repeats(kind, table)
-    _run(f"CREATE INDEX ON {table}_matched (seq)")
-    _run(f"CREATE INDEX ON {table} (seq)")
+    # Rows lie in the order of their numbers, but for statuses: there an index of blocks would not do.
+    method = "btree" if kind == "statuses" else "brin"
+    _run(f"CREATE INDEX ON {table} USING {method} (seq)")
+    _run(f"CREATE INDEX ON {table}_matched (seq) WHERE outcome IS NULL")
+    _run(f"CREATE INDEX ON {table}_matched USING brin (seq)")
 
 
 def _run(sql: str, params: Any = None) -> None:
@@ -61,25 +68,36 @@ def _order_by_time(table: str) -> None:
         UPDATE {table} s SET seq = ordered.place FROM ordered WHERE s.ctid = ordered.ctid""")
 
 
-def _make(table: str, target: str, joins: str, empty: str) -> None:
+def _make(table: str, target: str, joins: str, empty: str, same: str = "false") -> None:
     _run(f"""
         CREATE UNLOGGED TABLE {table}_matched WITH (autovacuum_enabled = false) AS
-        SELECT s.seq, s.row, {target} AS target, CASE WHEN {empty} THEN 'f' END AS outcome, NULL::text AS same_as
-        FROM {table} s {joins}""")
+        SELECT s.seq, s.row, {target} AS target,
+               CASE WHEN {empty} THEN 'f' WHEN {same} THEN '=' END AS outcome, NULL::text AS same_as
+        FROM {table} s {joins} ORDER BY s.seq""")
 
 
-def _match_vehicles(table: str) -> None:
-    """By the first of id, VIN and plate that the row fills. A plate or short VIN of several is no match."""
-    _make(
-        table,
-        "CASE WHEN s.vehicle_id IS NOT NULL THEN by_id.id WHEN s.vin IS NOT NULL THEN by_vin.id ELSE by_plate.id END",
-        f"""LEFT JOIN {VEHICLE} by_id ON by_id.vehicle_id = s.vehicle_id AND by_id.deleted_at IS NULL
-            LEFT JOIN ({_unique_by("vin", table)}) by_vin
-                ON by_vin.vin = s.vin AND s.vehicle_id IS NULL
-            LEFT JOIN ({_unique_by("plate", table)}) by_plate
-                ON by_plate.plate = s.plate AND s.vehicle_id IS NULL AND s.vin IS NULL""",
-        "COALESCE(s.vehicle_id, s.vin, s.plate) IS NULL",
-    )
+def _match_vehicles(load: Load) -> None:
+    """By the first of id, VIN and plate that the row fills. A plate or short VIN of several is no match.
+
+    A row that says nothing new of its vehicle is settled here: unchanged.
+    """
+    table, source = load.table, load.source()
+    target = "CASE WHEN s.vehicle_id IS NOT NULL THEN by_id.id WHEN s.vin IS NOT NULL THEN by_vin.id ELSE by_plate.id END"
+    joins = f"""
+        LEFT JOIN {VEHICLE} by_id ON by_id.vehicle_id = s.vehicle_id AND by_id.deleted_at IS NULL
+        LEFT JOIN ({_unique_by("vin", table)}) by_vin ON by_vin.vin = s.vin AND s.vehicle_id IS NULL
+        LEFT JOIN ({_unique_by("plate", table)}) by_plate
+            ON by_plate.plate = s.plate AND s.vehicle_id IS NULL AND s.vin IS NULL
+        LEFT JOIN {VEHICLE} v ON v.id = {target}"""
+    if source.statuses:
+        joins += f" LEFT JOIN {STATUS} t ON t.vehicle_id = v.id"
+    if not _rows(f"SELECT FROM {table} WHERE vehicle_id IS NULL AND COALESCE(vin, plate) IS NOT NULL LIMIT 1"):
+        # Every row names its vehicle by the id: it is found and compared in one join.
+        target = "v.id"
+        joins = f"LEFT JOIN {VEHICLE} v ON v.vehicle_id = s.vehicle_id AND v.deleted_at IS NULL"
+        joins += f" LEFT JOIN {STATUS} t ON t.vehicle_id = v.id" if source.statuses else ""
+    same = f"v.id IS NOT NULL AND NOT ({says_something_new(source)})"
+    _make(table, target, joins, "COALESCE(s.vehicle_id, s.vin, s.plate) IS NULL", same)
 
 
 def _unique_by(column: str, table: str) -> str:
@@ -90,12 +108,14 @@ def _unique_by(column: str, table: str) -> str:
     )
 
 
-def _match_statuses(table: str) -> None:
+def _match_statuses(load: Load) -> None:
+    table = load.table
     _make(table, "s.vehicle", "", "s.vehicle IS NULL")
 
 
-def _match_customers(table: str) -> None:
+def _match_customers(load: Load) -> None:
     """By external id, else e-mail, else name: of the rows that have no surer key of their own."""
+    table = load.table
     _make(
         table,
         "CASE WHEN s.external_id IS NOT NULL THEN by_id.id WHEN s.email IS NOT NULL THEN by_email.id ELSE by_name.id END",
@@ -108,7 +128,8 @@ def _match_customers(table: str) -> None:
     )
 
 
-def _match_tasks(table: str) -> None:
+def _match_tasks(load: Load) -> None:
+    table = load.table
     _make(
         table,
         "t.id",
@@ -162,8 +183,11 @@ def _invisible(table: str, actor: Actor) -> Iterator[Fault]:
 def _of_several(table: str) -> Iterator[Fault]:
     for column in ("vin", "plate"):
         first = "s.vehicle_id IS NULL" + (" AND s.vin IS NULL" if column == "plate" else "")
-        several = f"(SELECT count(*) FROM {VEHICLE} v WHERE v.{column} = s.{column} AND v.deleted_at IS NULL) > 1"
-        for row, value in _refuse(table, f"m.target IS NULL AND {first} AND s.{column} IS NOT NULL AND {several}", "", f"s.{column}"):
+        several = (
+            f", (SELECT {column} AS shared FROM {VEHICLE} WHERE deleted_at IS NULL AND {column} IS NOT NULL"
+            f" GROUP BY {column} HAVING count(*) > 1) d"
+        )
+        for row, value in _refuse(table, f"m.target IS NULL AND {first} AND s.{column} = d.shared", several, f"s.{column}"):
             message = _("Several vehicles have “%(value)s”; name the vehicle by its vehicle_id.") % {"value": value}
             yield Fault(row, column, value, "several", message)
 
@@ -198,7 +222,7 @@ def _vin_twice(table: str) -> Iterator[Fault]:
     """Two vehicles of one file cannot share a full VIN; the last that has it keeps it."""
     found = _rows(f"""
         WITH named AS (
-            SELECT s.seq, s.row, s.vin, {_identity("vehicles")} AS identity
+            SELECT s.seq, s.row, s.vin, COALESCE('t' || m.target, {_identity("vehicles")}) AS identity
             FROM {table} s JOIN {table}_matched m USING (seq) WHERE m.outcome IS NULL AND length(s.vin) = 17
         ), shared AS (
             SELECT vin, (array_agg(identity ORDER BY seq DESC))[1] AS identity,
@@ -217,15 +241,26 @@ def _identity(kind: str) -> str:
     own = KEYS[kind].format("s")
     if kind == "statuses":
         return own
-    return f"COALESCE('t' || m.target, m.same_as, {own})"
+    return f"COALESCE(m.same_as, {own})"
 
 
 def _repeats(kind: str, table: str) -> Iterator[Fault]:
     """Rows that name an object again: the last one counts, the others are told so."""
+    if kind != "statuses":
+        known = _rows(f"""
+            WITH last AS (
+                SELECT target, max(row) AS row FROM {table}_matched
+                WHERE target IS NOT NULL AND outcome IS DISTINCT FROM 'f' GROUP BY target HAVING count(*) > 1
+            )
+            UPDATE {table}_matched m SET outcome = 'r' FROM last
+            WHERE m.target = last.target AND m.row <> last.row AND m.outcome IS DISTINCT FROM 'f'
+            RETURNING m.row, '', last.row""")
+        yield from _told_repeats(known)
+    untargeted = "" if kind == "statuses" else " AND m.target IS NULL"
     found = _rows(f"""
         WITH named AS MATERIALIZED (
             SELECT m.seq, m.row, {_identity(kind)} AS identity
-            FROM {table}_matched m JOIN {table} s USING (seq) WHERE m.outcome IS NULL
+            FROM {table}_matched m JOIN {table} s USING (seq) WHERE m.outcome IS NULL{untargeted}
         ), last AS (
             SELECT identity, max(row) AS row FROM named WHERE identity IS NOT NULL
             GROUP BY identity HAVING count(*) > 1
@@ -233,7 +268,7 @@ def _repeats(kind: str, table: str) -> Iterator[Fault]:
         UPDATE {table}_matched m SET outcome = 'r' FROM named JOIN last USING (identity)
         WHERE m.seq = named.seq AND named.row <> last.row
         RETURNING m.row, substr(named.identity, 2), last.row""")
-    return _told_repeats(found)
+    yield from _told_repeats(found)
 
 
 def _told_repeats(found: Iterable[tuple[Any, ...]]) -> Iterator[Fault]:

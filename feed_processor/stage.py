@@ -13,15 +13,16 @@ from django.utils.translation import gettext_lazy
 from accounts.actors import Actor
 from feed_processor import lookups
 from feed_processor.blocks import Block, read_blocks
-from feed_processor.convert import CLEAR, NULL, Column, Fault, Refused, cell_text, escaped, parser_for
+from feed_processor.convert import CLEAR, NULL, Column, Fault, Refused, cell_text, escaped, parser_for, sweep_for
 from feed_processor.dates import settle_order
 from feed_processor.dialect import MISSING, Dialect
 from feed_processor.free_columns import FreeColumn
 from feed_processor.plan import ATTRIBUTE, PlannedColumn
 from feed_processor.schemas import SCHEMAS, factor_of
+from feed_processor.source import TARGETS
+from feed_processor.survey import Profile
 from vehicle_management import registry, staged, vin
 
-TARGETS = {"fleet_id": "fleet", "recorded_at": "at"}
 TABLES: dict[str, dict[str, str]] = {
     "vehicles": staged.COLUMNS,
     "statuses": {
@@ -46,6 +47,10 @@ NO_KEY = {
 }
 
 
+class Misjudged(Exception):
+    """The rows that were looked at first spoke of other columns than the whole file does: look at all."""
+
+
 @dataclass
 class Stager:
     """Checks blocks of one file and makes COPY lines of them."""
@@ -60,6 +65,7 @@ class Stager:
     fields: dict[str, Any] = field(default_factory=dict)
     free: list[FreeColumn] = field(default_factory=list)
     keys: dict[str, Any] = field(default_factory=dict)
+    watched: dict[str, Profile] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         schema = SCHEMAS[self.kind]
@@ -85,7 +91,7 @@ class Stager:
             return
         order = settle_order(frozenset(column.orders), self.date_order)
         parse = parser_for(type_, order=order, zone=self.zone, factor=factor, may_be_ahead=self.kind == "tasks")
-        self.fields[name] = Column(column.header, parse)
+        self.fields[name] = Column(column.header, parse, sweep_for(type_, factor))
 
     def _finder(self, name: str, type_: str) -> Callable[[str], lookups.LookupColumn] | None:
         """Columns that name another thing; outside a vehicle file, the vehicle is such a thing too."""
@@ -100,7 +106,11 @@ class Stager:
         return lambda header: lookups.LookupColumn(header, find(self.actor), noun)
 
     def lines(self, block: Block) -> tuple[list[str], list[Fault]]:
-        """COPY lines of the block's rows (good and bad), and everything that is wrong with them."""
+        """COPY lines of the block's rows (good and bad), and everything that is wrong with them.
+
+        Raises Misjudged.
+        """
+        self._watch(block)
         faults = [Fault(row, "", bad.value, bad.code, bad.message) for row, bad in block.bad]
         values = self._values(block, faults)
         good = self._without_faulty(block, values, faults)
@@ -108,6 +118,24 @@ class Stager:
         bad_rows = sorted({fault.row for fault in faults if fault.level == "FAULT"})
         lines.extend(self._bad_line(row) for row in bad_rows)
         return lines, faults
+
+    def _watch(self, block: Block) -> None:
+        """Look whether each column is still what it was taken for."""
+        if block.columns.keys() - {column.header for column in self.columns}:
+            raise Misjudged
+        for column in self.columns:
+            if column.field is None or not self._depends_on_values(column):
+                continue
+            profile = self.watched.setdefault(column.header, Profile())
+            profile.look_at_block(block.columns.get(column.header, ()))
+            order = settle_order(profile.orders, self.date_order)
+            planned = settle_order(frozenset(column.orders), self.date_order)
+            if (profile.samples and profile.kind != column.kind) or (profile.dates and order != planned):
+                raise Misjudged
+
+    def _depends_on_values(self, column: PlannedColumn) -> bool:
+        name = column.field or ""
+        return name.startswith(ATTRIBUTE) or SCHEMAS[self.kind].fields[name].type in ("date", "time", "year")
 
     def _values(self, block: Block, faults: list[Fault]) -> dict[str, list[str]]:
         values: dict[str, list[str]] = {}
@@ -242,11 +270,9 @@ def _array(names: list[str] | None) -> str:
 
 
 def _vin_notices(block: Block, vins: Sequence[str], header: str) -> Iterator[Fault]:
-    wrong = vin.has_wrong_check_digit
-    for index, text in enumerate(vins):
-        if wrong(text):
-            message = _("The check digit of VIN “%(vin)s” is wrong: one of its characters may be mistyped.") % {"vin": text}
-            yield Fault(block.numbers[index], header, text, "vin_check_digit", message, "NOTICE")
+    for index in vin.wrong_check_digits(vins):
+        message = _("The check digit of VIN “%(vin)s” is wrong: one of its characters may be mistyped.") % {"vin": vins[index]}
+        yield Fault(block.numbers[index], header, vins[index], "vin_check_digit", message, "NOTICE")
 
 
 def create_table(kind: str, table: str) -> None:

@@ -1,15 +1,16 @@
-"""The first pass over a file: what its columns are called, what they hold, and how many rows there are.
+"""What a file's columns are called and what they hold.
 
-Nothing is written before the whole file has been read once, so a file that breaks in its last line
-changes nothing.
+A long file is judged by its first rows, and the judgement is watched while all of it is staged.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from django.utils.translation import gettext as _
+
 from feed_processor.blocks import read_blocks
-from feed_processor.convert import CLEAR, cell_text, is_plain_number
+from feed_processor.convert import CLEAR, PLAIN_NUMBERS, cell_text, is_plain_number
 from feed_processor.dates import ORDERS, orders_of
 from feed_processor.dialect import MISSING, MOST_COLUMNS, Dialect, UnreadableFile
 from feed_processor.readers import sniff
@@ -43,6 +44,11 @@ class Profile:
         return undated and not (self.is_number or self.is_boolean or self.is_status) and len(self.samples) == SAMPLES
 
     @property
+    def _has_seen_enough(self) -> bool:
+        """A column of numbers, of which only a cell that is none would tell more."""
+        return self.is_number and not self.is_boolean and not self.dates and len(self._seen) > TRIALS
+
+    @property
     def kind(self) -> str:
         if self.kinds:
             return self.kinds.copy().pop() if len(self.kinds) == 1 else "text"
@@ -50,8 +56,15 @@ class Profile:
             return "text"
         return "boolean" if self.is_boolean else "number" if self.is_number else "text"
 
-    def look_at(self, cells: Iterable[Any]) -> None:
-        if self.is_settled:
+    def look_at_block(self, cells: Sequence[Any]) -> None:
+        """A CSV's cells come as a tuple of texts, JSON's values as a list."""
+        if isinstance(cells, tuple):
+            self.look_at(cells)
+        else:
+            self.look_at_json(cells)
+
+    def look_at(self, cells: Sequence[Any]) -> None:
+        if self.is_settled or (self._has_seen_enough and PLAIN_NUMBERS.match("\n".join(cells))):
             return
         fresh = set(cells) - self._seen
         for cell in fresh:
@@ -62,7 +75,7 @@ class Profile:
     def look_at_json(self, values: Iterable[Any]) -> None:
         told = [value for value in values if value is not MISSING and value is not None]
         self.kinds.update(kind_of(value) for value in told)
-        self.look_at(cell_text(value) for value in told)
+        self.look_at([cell_text(value) for value in told])
 
     def _learn(self, cell: str) -> None:
         if not cell or cell == CLEAR:
@@ -88,6 +101,7 @@ class Profile:
 class Survey:
     dialect: Dialect
     rows: int = 0
+    is_whole: bool = True
     profiles: dict[str, Profile] = field(default_factory=dict)
 
     @property
@@ -95,17 +109,20 @@ class Survey:
         return list(self.profiles)
 
 
-def survey(stream: BinaryIO, on_progress: Callable[[int], None] = lambda rows: None) -> Survey:
-    """Read the whole file once. Raises UnreadableFile; ``on_progress`` is told the rows read so far."""
+def survey(
+    stream: BinaryIO, *, most_rows: int | None = None, on_progress: Callable[[int], None] = lambda rows: None
+) -> Survey:
+    """Read the file, or its first ``most_rows``. Raises UnreadableFile; ``on_progress`` is told the rows read."""
     found = Survey(sniff(stream))
     found.profiles.update({header: Profile() for header in found.dialect.headers})
-    is_json = found.dialect.format != "csv"
     for block in read_blocks(stream, found.dialect):
         found.rows += len(block)
         for header, cells in block.columns.items():
-            profile = found.profiles.setdefault(header, Profile())
-            (profile.look_at_json if is_json else profile.look_at)(cells)
+            found.profiles.setdefault(header, Profile()).look_at_block(cells)
         if len(found.profiles) > MOST_COLUMNS:
-            raise UnreadableFile(f"The items have more than {MOST_COLUMNS} different names; send fewer.")
+            raise UnreadableFile(_("The items have more than 500 different names; send fewer."))
         on_progress(found.rows)
+        if most_rows and found.rows >= most_rows:
+            found.is_whole = False
+            break
     return found

@@ -22,20 +22,23 @@ from accounts.actors import Actor, actor_of
 from accounts.models import Fleet
 from feed_processor.convert import Fault
 from feed_processor.dialect import Dialect, UnreadableFile
-from feed_processor.load import Load, Outcomes, apply_chunk, drop_tables, staged_rows
+from feed_processor.load import Outcomes, apply_chunk, drop_tables, staged_rows
 from feed_processor.plan import BadMapping, PlannedColumn, UnclearFile, demand_key, kind_of, plan_columns, unknown_columns
 from feed_processor.settle import settle
-from feed_processor.stage import Stager, stage
+from feed_processor.source import Load
+from feed_processor.stage import Misjudged, Stager, stage
 from feed_processor.survey import Survey, survey
 from file_manager import storage
 from file_manager.faults import add_faults, add_file_fault, forget_faults
 from file_manager.models import Upload, UploadChange, UploadChunk
 from file_manager.profiles import remembered_mapping
+from vehicle_management.staged import array_text
 
 log = structlog.get_logger(__name__)
 
 LOCK_CLASS = 7_001
 RETRIES = 5
+FIRST_ROWS = 20_000
 COUNTERS = {"c": "rows_created", "u": "rows_updated", "=": "rows_unchanged", "r": "rows_repeated", "f": "rows_failed"}
 
 
@@ -127,7 +130,9 @@ def _read(upload: Upload) -> None:
     _set(upload, status=Upload.Status.READING, rows_read=0)
     forget_faults(upload)
     with storage.opened(upload.stored_as) as stream:
-        found = survey(stream, lambda rows: _progress(upload, rows))
+        # Whoever is asked to review sees all of it; else the first rows will do, and staging watches the rest.
+        most = FIRST_ROWS if upload.apply else None
+        found = survey(stream, most_rows=most, on_progress=lambda rows: _progress(upload, rows))
     if not found.rows:
         raise UnreadableFile(_("The file holds a header but no rows below it."))
     _set(upload, rows_total=found.rows, rows_read=found.rows, dialect=found.dialect.as_dict())
@@ -152,17 +157,20 @@ def _plan(upload: Upload, found: Survey) -> None:
 
 def _go_on(upload: Upload) -> None:
     """Read, and planned: where a person chose meanwhile, plan anew; then stage, settle and apply."""
-    columns = _planned(upload)
+    columns = _columns(upload)
+    if any(column.how == "unknown" or upload.mapping.get(column.header, column.field) != column.field for column in columns):
+        columns = _plan_anew(upload)
     demand_key(columns, upload.kind)
     _stage(upload)
     _set(upload, status=Upload.Status.APPLYING)
 
 
-def _planned(upload: Upload) -> list[PlannedColumn]:
-    """The columns with the person's choice, which may have come after they were read."""
-    held = [PlannedColumn(**column) for column in upload.columns]
-    if all(upload.mapping.get(column.header, column.field) == column.field and column.how != "unknown" for column in held):
-        return held
+def _columns(upload: Upload) -> list[PlannedColumn]:
+    return [PlannedColumn(**column) for column in upload.columns]
+
+
+def _plan_anew(upload: Upload) -> list[PlannedColumn]:
+    """The columns as the whole file and the person's choice have them."""
     with storage.opened(upload.stored_as) as stream:
         found = survey(stream)
     columns = plan_columns(found, upload.kind, upload.mapping)
@@ -172,19 +180,26 @@ def _planned(upload: Upload) -> list[PlannedColumn]:
 
 def _stage(upload: Upload) -> None:
     """The second pass, with everything that is wrong; begun anew by each attempt."""
+    try:
+        _stage_as_planned(upload)
+    except Misjudged:
+        _plan_anew(upload)
+        _stage_as_planned(upload)
+
+
+def _stage_as_planned(upload: Upload) -> None:
     with transaction.atomic():
         forget_faults(upload)
-        actor = _actor(upload)
         fleet = upload.fleet or Fleet()
-        stager = Stager(
-            upload.kind, _planned(upload), actor, ZoneInfo(fleet.time_zone), fleet.date_order, _table(upload)
-        )
+        zone = ZoneInfo(fleet.time_zone)
+        stager = Stager(upload.kind, _columns(upload), _actor(upload), zone, fleet.date_order, _table(upload))
         with storage.opened(upload.stored_as) as stream:
             rows = stage(stream, Dialect.from_dict(upload.dialect), stager, lambda read, faults: _hear(upload, faults))
-        faults = settle(upload.kind, _table(upload), actor)
+        faults = settle(_load(upload))
         while some := list(islice(faults, 10_000)):
             add_faults(upload, some)
-        Upload.objects.filter(pk=upload.pk).update(rows_total=rows)
+        Upload.objects.filter(pk=upload.pk).update(rows_total=rows, rows_read=rows)
+    upload.rows_total = rows
 
 
 def _hear(upload: Upload, faults: list[Fault]) -> None:
@@ -213,7 +228,7 @@ def _load(upload: Upload) -> Load:
     return Load(
         kind=upload.kind,
         table=_table(upload),
-        columns=_planned(upload),
+        columns=_columns(upload),
         actor=_actor(upload),
         cause=upload.cause,
         fleet=upload.fleet_id,
@@ -233,7 +248,7 @@ def _apply_with_retries(upload: Upload, load: Load, first: int, last: int) -> No
                 raise
             log.warning("import chunk meets another", upload=upload.pk, first=first, attempt=attempt, reason=str(error))
             with transaction.atomic():
-                list(settle(upload.kind, load.table, load.actor))
+                list(settle(load))
 
 
 def _is_contention(error: DatabaseError) -> bool:
@@ -244,17 +259,20 @@ def _is_contention(error: DatabaseError) -> bool:
 def _apply_chunk(upload: Upload, load: Load, first: int, last: int) -> None:
     outcomes = apply_chunk(load, first, last)
     add_faults(upload, outcomes.faults)
-    UploadChunk.objects.create(
-        upload=upload,
-        first_seq=first,
-        last_seq=last,
-        rows=outcomes.rows,
-        outcomes="".join(outcomes.letters),
-        object_ids=outcomes.object_ids,
-    )
+    _note_done(upload, first, last, outcomes)
     _keep_changes(upload, outcomes)
     counts = {name: F(name) + outcomes.count(letter) for letter, name in COUNTERS.items()}
     Upload.objects.filter(pk=upload.pk).update(**counts)
+
+
+def _note_done(upload: Upload, first: int, last: int, outcomes: Outcomes) -> None:
+    table = UploadChunk._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (upload_id, first_seq, last_seq, rows, outcomes, object_ids, done_at)"
+            " VALUES (%s, %s, %s, %s::int[], %s, %s::bigint[], now())",
+            [upload.pk, first, last, array_text(outcomes.rows), "".join(outcomes.letters), array_text(outcomes.object_ids)],
+        )
 
 
 def _keep_changes(upload: Upload, outcomes: Outcomes) -> None:

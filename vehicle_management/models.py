@@ -56,6 +56,7 @@ class Vehicle(Hideable):
         ordering = ("vehicle_id",)
         indexes = (
             models.Index(fields=("fleet", "vehicle_id"), name="vehicle_fleet_vehicle_id"),
+            models.Index(fields=("vin",), name="vehicle_vin", condition=Q(vin__isnull=False)),
             models.Index(fields=("plate",), name="vehicle_plate", condition=Q(plate__isnull=False)),
         )
         constraints = (

@@ -128,6 +128,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='vehicle',
+            index=models.Index(condition=models.Q(('vin__isnull', False)), fields=['vin'], name='vehicle_vin'),
+        ),
+        migrations.AddIndex(
+            model_name='vehicle',
             index=models.Index(condition=models.Q(('plate__isnull', False)), fields=['plate'], name='vehicle_plate'),
         ),
         migrations.AddConstraint(
