@@ -154,7 +154,12 @@ class FiringAction(models.Model):
 
     class Meta:
         ordering = ("firing", "index")
-        indexes = (models.Index(fields=("next_at",), name="firing_action_pending", condition=Q(status="PENDING")),)
+        indexes = (
+            models.Index(fields=("next_at",), name="firing_action_pending", condition=Q(status="PENDING")),
+            models.Index(
+                fields=("firing",), name="firing_action_failing", condition=Q(status__in=("FAILED", "PARKED"))
+            ),
+        )
         constraints = (models.UniqueConstraint(fields=("firing", "index"), name="firing_action_is_unique"),)
 
     def __str__(self) -> str:
