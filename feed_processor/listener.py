@@ -1,0 +1,125 @@
+"""What listens: the lanes (rules and the relay), and the readings of other programs.
+
+Each loop lives in a thread of its own, holds its own database connection, and outlives the restart of
+the database and of the bus: it waits a moment, and goes on.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import orjson
+import structlog
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from redis.exceptions import RedisError
+
+from feed_processor.readings import take_readings
+from feed_processor.relay import publish_batches
+from msg_pattern.bus import get_bus
+from msg_pattern.messages import Channel
+from rules.lanes import drain_lane, take_lane
+from vehicle_management.models import LANES
+
+log = structlog.get_logger(__name__)
+
+SWEEP_EVERY_S = 2.0
+HEARTBEAT_EVERY_S = 5.0
+TAKEN_AT_ONCE = 500
+GROUP = "feed"
+# Two listeners hear one published reading; what a program says again within this time says nothing new.
+SAME_WITHIN_S = 2.0
+
+
+class Listener:
+    """Runs until ``stop`` is called."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._loops: dict[str, Callable[[], None]] = {
+            "lanes": self._listen_for_changes,
+            "published readings": self._keep_published_readings,
+            "readings": self._consume_readings,
+        }
+        self._alive = dict.fromkeys(self._loops, time.monotonic())
+
+    def run(self) -> None:
+        threads = [threading.Thread(target=self._go_on, args=(name,), name=name) for name in self._loops]
+        for thread in threads:
+            thread.start()
+        while not self._stopping.wait(HEARTBEAT_EVERY_S):
+            self._beat()
+        for thread in threads:
+            thread.join(timeout=10)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _beat(self) -> None:
+        """Tell the supervisor that every loop still turns."""
+        path = os.environ.get("HEARTBEAT_FILE")
+        if path and time.monotonic() - min(self._alive.values()) < 45:
+            Path(path).touch()
+
+    def _go_on(self, name: str) -> None:
+        """Run a loop, and again when a server that it needs was away."""
+        while not self._stopping.is_set():
+            try:
+                self._loops[name]()
+            except (DatabaseError, InterfaceError, RedisError, OSError) as error:
+                log.warning("listener waits for a server", loop=name, reason=str(error).strip()[:200])
+                connections.close_all()
+                self._alive[name] = time.monotonic()
+                self._stopping.wait(0.5)
+        connections.close_all()
+
+    def _turns(self, name: str) -> bool:
+        self._alive[name] = time.monotonic()
+        return not self._stopping.is_set()
+
+    def _listen_for_changes(self) -> None:
+        """Work on the lanes that a bell names, and every two seconds on whatever no bell told of."""
+        with get_bus().subscribe(Channel.CHANGES) as subscription:
+            swept_at = 0.0
+            while self._turns("lanes"):
+                lanes = _lanes_of(subscription.receive(timeout_s=SWEEP_EVERY_S / 4))
+                if time.monotonic() - swept_at >= SWEEP_EVERY_S:
+                    lanes, swept_at = set(range(LANES)), time.monotonic()
+                while more := subscription.receive(timeout_s=0):
+                    lanes |= _lanes_of(more)
+                work_lanes(sorted(lanes), lambda: self._turns("lanes"))
+
+    def _keep_published_readings(self) -> None:
+        """What is only published could be lost: put it into the stream, once however many of us hear it."""
+        bus = get_bus()
+        with bus.subscribe(Channel.TELEMETRY_RAW) as subscription:
+            while self._turns("published readings"):
+                heard = subscription.receive(timeout_s=1.0)
+                if heard:
+                    bus.append_once(Channel.TELEMETRY_RAW, heard[1], within_s=SAME_WITHIN_S)
+
+    def _consume_readings(self) -> None:
+        consumer = get_bus().consume(Channel.TELEMETRY_RAW, group=GROUP, name=f"{socket.gethostname()}-{os.getpid()}")
+        while self._turns("readings"):
+            entries = consumer.take(TAKEN_AT_ONCE, timeout_s=1.0)
+            if entries:
+                close_old_connections()
+                take_readings(consumer, entries)
+
+
+def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: True) -> None:
+    """Work on every lane of these that no other listener holds."""
+    for lane in lanes:
+        if not may_go_on():
+            return
+        with take_lane(lane) as taken:
+            if taken:
+                drain_lane(lane, publish_batches)
+
+
+def _lanes_of(heard: tuple[str, bytes] | None) -> set[int]:
+    if heard is None:
+        return set()
+    return set(orjson.loads(heard[1])["data"]["lanes"])
