@@ -1,0 +1,98 @@
+"""What each route answers to each role. A route without a row here fails the walk.
+
+The columns are the roles of ``world.ROLES`` in order: anonymous, operator, manager and administrator of the
+northern fleet, the stranger who manages the southern one, and the northern keys that may read, write,
+ingest, or speak for one vehicle.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from fleet_manager.tests.world import World
+
+#                      anon  oper  mana  admi  stra  read  writ  inge  devi
+ADMINISTRATORS_READ = " 401   403   403   200   403   403   403   403   403"
+ADMINISTRATORS_MAKE = " 401   403   403   201   403   403   403   403   403"
+ADMINISTRATORS_DROP = " 401   403   403   204   403   403   403   403   403"
+ALL_LIST            = " 401   200   200   200   200   200   200   403   200"  # fmt: skip
+THOSE_OF_THE_FLEET  = " 401   200   200   200   403   200   200   403   200"  # fmt: skip
+WHO_SEES_IT         = " 401   200   200   200   404   200   200   403   200"  # fmt: skip
+EVERYONE            = " 200   200   200   200   200   200   200   200   200"  # fmt: skip
+NOT_ALLOWED         = " 405   405   405   405   405   405   405   405   405"  # fmt: skip
+NOT_FOUND           = " 404   404   404   404   404   404   404   404   404"  # fmt: skip
+LOGGED_IN           = " 401   200   200   200   200   200   200   200   200"  # fmt: skip
+UNKNOWN_TOKEN       = " 401   401   401   401   401   401   401   401   401"  # fmt: skip
+
+TABLE: dict[str, str] = {
+    "GET /api": NOT_FOUND,
+    "POST /api": NOT_FOUND,
+    "GET /api/docs": EVERYONE,
+    "POST /api/docs": NOT_ALLOWED,
+    "GET /api/redoc": EVERYONE,
+    "POST /api/redoc": NOT_ALLOWED,
+    "GET /api/schema": EVERYONE,
+    "GET /healthz": EVERYONE,
+    "POST /healthz": NOT_ALLOWED,
+    "GET /readyz": EVERYONE,
+    "POST /readyz": NOT_ALLOWED,
+    "GET /metrics": EVERYONE,
+    "POST /metrics": NOT_ALLOWED,
+    # people
+    "POST /api/v1/auth/login": UNKNOWN_TOKEN,
+    "POST /api/v1/auth/refresh": UNKNOWN_TOKEN,
+    "POST /api/v1/auth/logout": LOGGED_IN.replace("200", "204"),
+    "GET /api/v1/auth/me": LOGGED_IN,
+    "GET /api/v1/users": ADMINISTRATORS_READ,
+    "POST /api/v1/users": ADMINISTRATORS_MAKE,
+    "GET /api/v1/users/{pk}": ADMINISTRATORS_READ,
+    "PUT /api/v1/users/{pk}": ADMINISTRATORS_READ,
+    "PATCH /api/v1/users/{pk}": ADMINISTRATORS_READ,
+    "DELETE /api/v1/users/{pk}": ADMINISTRATORS_DROP,
+    "GET /api/v1/memberships": ADMINISTRATORS_READ,
+    "POST /api/v1/memberships": ADMINISTRATORS_MAKE,
+    "GET /api/v1/memberships/{pk}": ADMINISTRATORS_READ,
+    "PUT /api/v1/memberships/{pk}": ADMINISTRATORS_READ,
+    "PATCH /api/v1/memberships/{pk}": ADMINISTRATORS_READ,
+    "DELETE /api/v1/memberships/{pk}": ADMINISTRATORS_DROP,
+    "GET /api/v1/api-keys": ADMINISTRATORS_READ,
+    "POST /api/v1/api-keys": ADMINISTRATORS_MAKE,
+    "GET /api/v1/api-keys/{pk}": ADMINISTRATORS_READ,
+    "PUT /api/v1/api-keys/{pk}": ADMINISTRATORS_READ,
+    "PATCH /api/v1/api-keys/{pk}": ADMINISTRATORS_READ,
+    "DELETE /api/v1/api-keys/{pk}": ADMINISTRATORS_DROP,
+    # fleets
+    "GET /api/v1/fleet": ALL_LIST,
+    "POST /api/v1/fleet": ADMINISTRATORS_MAKE,
+    "GET /api/v1/fleet/{fleet_id}": THOSE_OF_THE_FLEET,
+    "PUT /api/v1/fleet/{fleet_id}": ADMINISTRATORS_READ,
+    "PATCH /api/v1/fleet/{fleet_id}": ADMINISTRATORS_READ,
+    "DELETE /api/v1/fleet/{fleet_id}": ADMINISTRATORS_DROP.replace("204", "409"),
+    "GET /api/v1/fleet/{fleet_id}/summary": THOSE_OF_THE_FLEET,
+}
+
+VALUES: dict[str, Callable[[World], Any]] = {
+    "/api/v1/users/{pk}": lambda world: world.people.operator.pk,
+    "/api/v1/memberships/{pk}": lambda world: world.membership.pk,
+    "/api/v1/api-keys/{pk}": lambda world: world.key.pk,
+    "{fleet_id}": lambda world: world.people.north.fleet_id,
+}
+
+BODIES: dict[str, Callable[[World], Any]] = {
+    "POST /api/v1/auth/login": lambda world: {"email": "nobody@example.org", "password": "wrong"},
+    "POST /api/v1/auth/refresh": lambda world: {"refresh_token": "none"},
+    "POST /api/v1/auth/logout": lambda world: {"refresh_token": "none"},
+    "POST /api/v1/users": lambda world: {"email": "new@example.org"},
+    "PUT /api/v1/users/{pk}": lambda world: {"email": world.people.operator.email},
+    "POST /api/v1/memberships": lambda world: {
+        "user_id": world.people.operator.pk,
+        "fleet_id": world.people.south.fleet_id,
+    },
+    "PUT /api/v1/memberships/{pk}": lambda world: {
+        "user_id": world.people.operator.pk,
+        "fleet_id": world.people.north.fleet_id,
+    },
+    "POST /api/v1/api-keys": lambda world: {"name": "x", "scopes": ["read"], "fleets": ["fleet-north"]},
+    "PUT /api/v1/api-keys/{pk}": lambda world: {"name": "x", "scopes": ["read"]},
+    "POST /api/v1/fleet": lambda world: {"fleet_id": "fleet-west", "fleet_name": "West"},
+    "PUT /api/v1/fleet/{fleet_id}": lambda world: {"fleet_name": "West"},
+}

@@ -1,0 +1,127 @@
+"""One of everything in the northern fleet, for walks of all routes."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import ApiKey, Cause, Membership, User
+from accounts.tests.people import DEVICE_VEHICLE_ID, People
+from customer_management.models import Customer
+from file_manager.models import Upload
+from rules.models import Firing, FiringAction, LogEntry, Rule
+from task_management.models import Task
+from vehicle_management.models import Vehicle, VehicleChange, VehicleStatus
+
+ROLES = (
+    "anonymous",
+    "operator",
+    "manager",
+    "administrator",
+    "stranger",
+    "read_key",
+    "write_key",
+    "ingest_key",
+    "device_key",
+)
+PATTERN = {"field": "odometer_km", "operator": "gt", "value": 10_000}
+
+
+@dataclass
+class World:
+    people: People
+    customer: Customer
+    vehicle: Vehicle
+    other_vehicle: Vehicle
+    task: Task
+    rule: Rule
+    firing: Firing
+    upload: Upload
+    key: ApiKey
+    membership: Membership
+
+    @classmethod
+    def make(cls) -> "World":
+        people = People.make()
+        cause = Cause.of(people.manager.as_cause())
+        customer = Customer.objects.create(name="City of North", external_id="C-1", cause=cause)
+        vehicle = _vehicle(people, cause, DEVICE_VEHICLE_ID, customer=customer)
+        task = Task.objects.create(title="Change the oil", vehicle=vehicle, customer=customer, cause=cause)
+        rule = Rule.objects.create(name="Service due", pattern=PATTERN, created_by=people.administrator)
+        rule.fleets.add(people.north)
+        return cls(
+            people=people,
+            customer=customer,
+            vehicle=vehicle,
+            other_vehicle=_vehicle(people, cause, "fleet-north-VH-002"),
+            task=task,
+            rule=rule,
+            firing=_firing(rule, vehicle),
+            upload=_upload(people, cause),
+            key=people.read_key,
+            membership=Membership.objects.get(user=people.operator),
+        )
+
+    def client(self, role: str, *, pages: bool) -> Client:
+        """For pages a browser with a session; keys have none."""
+        if not pages:
+            return self.people.client(role)
+        person = AnonymousUser() if role == "anonymous" else getattr(self.people, role)
+        browser = Client()
+        if isinstance(person, User):
+            browser.force_login(person)
+        return browser
+
+
+def _vehicle(people: People, cause: Cause, vehicle_id: str, **values: Any) -> Vehicle:
+    vehicle = Vehicle.objects.create(vehicle_id=vehicle_id, fleet=people.north, cause=cause, **values)
+    VehicleStatus.objects.create(vehicle=vehicle, recorded_at=timezone.now(), odometer_km=9_000)
+    VehicleChange.objects.create(
+        vehicle=vehicle, at=timezone.now(), cause=cause, changes={"status.odometer_km": [None, 9_000]}
+    )
+    return vehicle
+
+
+def _firing(rule: Rule, vehicle: Vehicle) -> Firing:
+    firing = Firing.objects.create(
+        rule=rule,
+        rule_version=1,
+        vehicle=vehicle,
+        explanation="odometer_km was 10,412, which is over 10,000",
+        cause={"kind": "message", "channel": "fleet.telemetry.raw"},
+    )
+    action = FiringAction.objects.create(
+        firing=firing, index=0, type="store_log", params={"level": "INFO", "message": "due"}, status="DONE"
+    )
+    LogEntry.objects.create(message="due", vehicle=vehicle, action=action)
+    return firing
+
+
+def _upload(people: People, cause: Cause) -> Upload:
+    now = timezone.now()
+    return Upload.objects.create(
+        name="fleet.csv",
+        kind="vehicles",
+        status="APPLIED",
+        fleet=people.north,
+        by=people.manager,
+        cause=cause,
+        stored_as="missing.csv",
+        size_bytes=10,
+        sha256="0" * 64,
+        created_at=now - timedelta(minutes=1),
+        started_at=now,
+        finished_at=now,
+    )
+
+
+def send(client: Client, method: str, path: str, body: Any) -> Any:
+    if isinstance(client, APIClient):
+        data = None if body is None else json.dumps(body)
+        return client.generic(method, path, data or "", content_type="application/json")
+    return client.generic(method, path)
