@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.utils import timezone
+from task_management.services import create_task
 
 from accounts.actors import Actor
 from accounts.models import User
@@ -20,7 +21,6 @@ from rules.models import FiringAction, LogEntry
 from rules.patterns import quoted
 from rules.texts import fill, fill_line
 from task_management.models import Task
-from task_management.services import create_task
 
 MOST_ACTIONS = 20
 MOST_RECIPIENTS = 50
@@ -75,7 +75,9 @@ def _check_action(action: Any, by: Actor, path: str) -> Errors:
         return {path: [f"{quoted(action)} is not an action; an object whose type is one of {kinds} is."]}
     kind = ACTIONS.get(action["type"]) if isinstance(action.get("type"), str) else None
     if kind is None:
-        given = f"{quoted(action['type'])} is not a type of action" if "type" in action else "The type is missing"
+        given = (
+            f"{quoted(action['type'])} is not a type of action" if "type" in action else "The type is missing"
+        )
         return {f"{path}.type": [f"{given}; one of {kinds} is."]}
     errors: Errors = {}
     for name in action:
@@ -161,7 +163,9 @@ def _run_email(action: FiringAction) -> Ran:
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused as error:
-        told = "; ".join(f"{who}: {reply[1].decode(errors='replace')}" for who, reply in error.recipients.items())
+        told = "; ".join(
+            f"{who}: {reply[1].decode(errors='replace')}" for who, reply in error.recipients.items()
+        )
         if all(reply[0] >= 500 for reply in error.recipients.values()):
             raise ActionFailed(f"The mail server refuses every recipient for good: {told}.") from error
         raise
@@ -169,7 +173,10 @@ def _run_email(action: FiringAction) -> Ran:
 
 
 def _render_log(params: Params, texts: Mapping[str, str]) -> Params:
-    return {"level": params.get("level") or LogEntry.Level.INFO.value, "message": fill(params["message"], texts)}
+    return {
+        "level": params.get("level") or LogEntry.Level.INFO.value,
+        "message": fill(params["message"], texts),
+    }
 
 
 def _run_log(action: FiringAction) -> Ran:

@@ -33,7 +33,16 @@ class RuleForm(forms.ModelForm):
 
     class Meta:
         model = Rule
-        fields = ("name", "description", "enabled", "skip_current", "pattern", "actions", "everything", *NAMED)
+        fields = (
+            "name",
+            "description",
+            "enabled",
+            "skip_current",
+            "pattern",
+            "actions",
+            "everything",
+            *NAMED,
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,7 +59,9 @@ class RuleForm(forms.ModelForm):
             except ValidationError as error:
                 for path, texts in error.message_dict.items():
                     field = path.removeprefix("scope.").partition(".")[0].partition("[")[0]
-                    self.add_error(field if field in self.fields else None, [f"{path}: {text}" for text in texts])
+                    self.add_error(
+                        field if field in self.fields else None, [f"{path}: {text}" for text in texts]
+                    )
         return cleaned
 
     def values(self) -> dict[str, Any]:
@@ -72,18 +83,35 @@ class RuleAdmin(admin.ModelAdmin):
 
     form = RuleForm
     list_display = ("name", "sentence", "enabled", "last_fired", "failing", "version", "deleted_at")
-    list_filter = ("enabled", ("deleted_at", admin.EmptyFieldListFilter), "everything", "skip_current", "fleets")
+    list_filter = (
+        "enabled",
+        ("deleted_at", admin.EmptyFieldListFilter),
+        "everything",
+        "skip_current",
+        "fleets",
+    )
     list_per_page = 50
     search_fields = ("name", "description")
     date_hierarchy = "created_at"
     autocomplete_fields = ("fleets", "customers", "vehicles", "tasks")
-    readonly_fields = ("sentence", "idle", "version", "created_by", "created_by_key", "created_at", "updated_at")
+    readonly_fields = (
+        "sentence",
+        "idle",
+        "version",
+        "created_by",
+        "created_by_key",
+        "created_at",
+        "updated_at",
+    )
     fieldsets = (
         (None, {"fields": ("name", "description", "enabled", "sentence", "idle")}),
         (_("When"), {"fields": ("pattern", "skip_current")}),
         (_("What it watches"), {"fields": ("everything", *NAMED)}),
         (_("What it does"), {"fields": ("actions",)}),
-        (_("Its history"), {"fields": ("version", "created_by", "created_by_key", "created_at", "updated_at")}),
+        (
+            _("Its history"),
+            {"fields": ("version", "created_by", "created_by_key", "created_at", "updated_at")},
+        ),
     )
     actions = ("enable", "disable", "duplicate", "restore", "purge")
 
@@ -105,7 +133,9 @@ class RuleAdmin(admin.ModelAdmin):
             if change
             else services.create_rule(values, by=by)  # type: ignore[arg-type]
         )
-        obj.__dict__.update({name: value for name, value in saved.__dict__.items() if name != "_prefetched_objects_cache"})
+        obj.__dict__.update(
+            {name: value for name, value in saved.__dict__.items() if name != "_prefetched_objects_cache"}
+        )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """The service has written the scope."""
@@ -138,7 +168,9 @@ class RuleAdmin(admin.ModelAdmin):
         if not rule.failing_actions:
             return 0
         address = reverse("admin:rules_firingaction_changelist")
-        return format_html('<a href="{}?firing__rule__id__exact={}">{}</a>', address, rule.pk, rule.failing_actions)
+        return format_html(
+            '<a href="{}?firing__rule__id__exact={}">{}</a>', address, rule.pk, rule.failing_actions
+        )
 
     @admin.action(description=_("Enable: begin anew"))
     def enable(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
@@ -208,7 +240,10 @@ class FiringAdmin(ReadOnly):
 
     @admin.display(description=_("actions"))
     def told_actions(self, firing: Firing) -> str:
-        rows = ((action.type, action.get_status_display(), action.attempts, action.result) for action in firing.actions.all())
+        rows = (
+            (action.type, action.get_status_display(), action.attempts, action.result)
+            for action in firing.actions.all()
+        )
         return format_html_join("", "<p>{}: {} ({}) {}</p>", rows)
 
 
@@ -219,7 +254,18 @@ class FiringActionAdmin(ReadOnly):
     list_select_related = ("firing__rule", "firing__vehicle")
     search_fields = ("firing__vehicle__vehicle_id", "result")
     date_hierarchy = "next_at"
-    fields = ("firing", "index", "type", "params", "status", "attempts", "next_at", "done_at", "result", "task")
+    fields = (
+        "firing",
+        "index",
+        "type",
+        "params",
+        "status",
+        "attempts",
+        "next_at",
+        "done_at",
+        "result",
+        "task",
+    )
     actions = ("retry",)
 
     @admin.display(ordering="firing__rule__name")

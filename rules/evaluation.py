@@ -127,7 +127,11 @@ class Evaluation:
         for later in pending_since(self.lane, fields=self._needed, vehicles=self._values):
             self._tangled.update(pk for pk in later.vehicles if pk in self._values)
             self._undo(later)
-        own = [batch for batch in batches if self._matters(batch) and not self._tangled.isdisjoint(batch.vehicles)]
+        own = [
+            batch
+            for batch in batches
+            if self._matters(batch) and not self._tangled.isdisjoint(batch.vehicles)
+        ]
         if own:
             load_sides(own)
         for batch in reversed(own):
@@ -179,7 +183,7 @@ class Evaluation:
                     self._hold_row(rule, batch, position, values, before)
 
     def _hold_all(self, batch: Batch) -> None:
-        """The quick way for vehicles that changed once: one rule over all rows, and a closer look only at edges."""
+        """The quick way for vehicles that changed once: rule by rule, with a closer look only at edges."""
         values_of = self._values.get
         for rule in batch.rules:
             test, watches, true = rule.test, rule.watches, self.true[rule.pk]
@@ -201,7 +205,9 @@ class Evaluation:
         # What a rule is given by this very change was true already when it came to watch the vehicle.
         of_tasks = self._of_tasks.get(rule.pk, _NONE)
         enters = rule.skip_current and (
-            batch.creates or not batch.fields or (batch.moves_scope and not rule.watches(pk, before, of_tasks))
+            batch.creates
+            or not batch.fields
+            or (batch.moves_scope and not rule.watches(pk, before, of_tasks))
         )
         self._hold(rule, pk, values, skip=enters, batch=batch, position=position)
 

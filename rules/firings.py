@@ -83,7 +83,7 @@ def _began(rule: RunningRule) -> dict[str, Any]:
 
 
 def _earlier_causes(crossings: Sequence[Crossing]) -> dict[tuple[int, int], dict[str, Any]]:
-    """What made a pattern true that was true already: the newest change of what it reads, else the creation."""
+    """What made a pattern true that was true already: its newest change, else the vehicle's creation."""
     found: dict[tuple[int, int], dict[str, Any]] = {}
     for rule in {one.rule.pk: one.rule for one in crossings}.values():
         vehicles = [one.vehicle for one in crossings if one.rule.pk == rule.pk]
@@ -110,5 +110,3 @@ def _newest_changes(rule: RunningRule, vehicles: list[int]) -> Iterable[tuple[in
         for pk, data, row in cursor.fetchall():
             cause = orjson.loads(data)
             yield pk, cause if row is None else {**cause, "row": row}
-
-

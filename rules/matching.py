@@ -90,10 +90,10 @@ _TESTS: dict[str, Callable[[Any], Callable[[Any], bool]]] = {
     "le": lambda x: lambda v: v <= x,
     "between": lambda x: lambda v: x[0] <= v <= x[1],
     "in": lambda x: frozenset(x).__contains__,
-    "not_in": lambda x: (lambda found: lambda v: v not in found)(frozenset(x)),
-    "contains": lambda x: (lambda part: lambda v: part in v.casefold())(x.casefold()),
-    "starts_with": lambda x: (lambda part: lambda v: v.casefold().startswith(part))(x.casefold()),
-    "ends_with": lambda x: (lambda part: lambda v: v.casefold().endswith(part))(x.casefold()),
+    "not_in": lambda x: lambda v: v not in x,
+    "contains": lambda x: lambda v: x.casefold() in v.casefold(),
+    "starts_with": lambda x: lambda v: v.casefold().startswith(x.casefold()),
+    "ends_with": lambda x: lambda v: v.casefold().endswith(x.casefold()),
 }
 
 

@@ -25,7 +25,9 @@ class Rule(Hideable):
     enabled = models.BooleanField(_("enabled"), default=True)
     everything = models.BooleanField(_("watches everything"), default=False)
     fleets = models.ManyToManyField(Fleet, blank=True, related_name="rules", verbose_name=_("fleets"))
-    customers = models.ManyToManyField(Customer, blank=True, related_name="rules", verbose_name=_("customers"))
+    customers = models.ManyToManyField(
+        Customer, blank=True, related_name="rules", verbose_name=_("customers")
+    )
     vehicles = models.ManyToManyField(Vehicle, blank=True, related_name="rules", verbose_name=_("vehicles"))
     tasks = models.ManyToManyField(Task, blank=True, related_name="rules", verbose_name=_("tasks"))
     pattern = models.JSONField(_("pattern"))
@@ -35,7 +37,9 @@ class Rule(Hideable):
         default=False,
         help_text=_("Does not fire for vehicles for which the pattern is true when the rule starts."),
     )
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, editable=False, related_name="+")
+    created_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, editable=False, related_name="+"
+    )
     created_by_key = models.ForeignKey(
         ApiKey, null=True, on_delete=models.SET_NULL, editable=False, related_name="+"
     )
@@ -59,7 +63,9 @@ class Rule(Hideable):
         ordering = ("name", "pk")
         constraints = (
             models.CheckConstraint(
-                condition=~Q(name=""), name="rule_has_a_name", violation_error_message=_("A rule needs a name.")
+                condition=~Q(name=""),
+                name="rule_has_a_name",
+                violation_error_message=_("A rule needs a name."),
             ),
         )
 
@@ -107,7 +113,9 @@ class Firing(models.Model):
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="firings", db_index=False)
     rule_version = models.PositiveIntegerField()
     vehicle = models.ForeignKey(Vehicle, on_delete=models.PROTECT, related_name="firings", db_index=False)
-    batch = models.BigIntegerField(null=True, help_text=_("The change batch that it crossed in; none for a scan."))
+    batch = models.BigIntegerField(
+        null=True, help_text=_("The change batch that it crossed in; none for a scan.")
+    )
     seq = models.PositiveIntegerField(default=0)
     fired_at = models.DateTimeField(auto_now_add=True)
     explanation = models.TextField()

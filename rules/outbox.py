@@ -38,7 +38,9 @@ def retry_action(action: FiringAction, *, by: Actor) -> FiringAction:
     """Try again what failed or was given up. Raises ActionIsNotWaiting for any other."""
     waiting = FiringAction.objects.filter(pk=action.pk, status__in=(Status.FAILED, Status.PARKED))
     told = f"{action.result} Tried again by {by.user or by.key}.".strip()
-    if not waiting.update(status=Status.PENDING, attempts=0, next_at=timezone.now(), done_at=None, result=told):
+    if not waiting.update(
+        status=Status.PENDING, attempts=0, next_at=timezone.now(), done_at=None, result=told
+    ):
         raise ActionIsNotWaiting("Only an action that failed or was given up is tried again.")
     action.refresh_from_db()
     return action

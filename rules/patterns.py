@@ -21,7 +21,7 @@ MAX_NUMBER = 1e18
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An attribute that a comparison may name. ``keys`` say where its value stands; the first that is known counts."""
+    """An attribute that a comparison may name. ``keys`` say where its value stands: the first known one."""
 
     name: str
     kind: str
@@ -148,13 +148,17 @@ class _Reader:
         if depth > MAX_DEPTH:
             return self.wrong(path, f"A pattern is at most {MAX_DEPTH} levels deep; this node lies deeper.")
         if not isinstance(node, dict):
-            return self.wrong(path, f"{quoted(node)} is not a condition; an object with field, operator and value is.")
+            return self.wrong(
+                path, f"{quoted(node)} is not a condition; an object with field, operator and value is."
+            )
         groups = [key for key in ("all", "any", "not") if key in node]
         if not groups:
             return self.read_comparison(node, path)
         if len(node) > 1:
             others = ", ".join(quoted(key) for key in list(node)[:5] if key != groups[0])
-            return self.wrong(path, f"A group “{groups[0]}” stands alone in its node; {others} cannot stand beside it.")
+            return self.wrong(
+                path, f"A group “{groups[0]}” stands alone in its node; {others} cannot stand beside it."
+            )
         if groups[0] == "not":
             return Not(self.read(node["not"], f"{path}.not", depth + 1))
         return self.read_group(groups[0], node[groups[0]], path, depth)
@@ -163,14 +167,19 @@ class _Reader:
         path = f"{path}.{name}"
         if not isinstance(items, list) or not items:
             return self.wrong(path, f"“{name}” holds a list of one or more conditions.")
-        nodes = tuple(self.read(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(items[: MAX_NODES + 1]))
+        nodes = tuple(
+            self.read(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(items[: MAX_NODES + 1])
+        )
         return All(nodes) if name == "all" else Any_(nodes)
 
     def read_comparison(self, node: dict[str, Any], path: str) -> Node:
         strange = [key for key in node if key not in ("field", "operator", "value")]
         if strange:
             known = "field, operator and value, or one of all, any and not"
-            return self.wrong(f"{path}.{cut(strange[0])}", f"{quoted(strange[0])} means nothing here; a condition has {known}.")
+            return self.wrong(
+                f"{path}.{cut(strange[0])}",
+                f"{quoted(strange[0])} means nothing here; a condition has {known}.",
+            )
         subject = self.read_field(node, path)
         operator = self.read_operator(node, path, subject)
         if subject is None or operator is None:
@@ -181,7 +190,10 @@ class _Reader:
                 return self.wrong(f"{path}.value", f"“{operator}” takes no value; leave it out.")
             return Comparison(subject, operator)
         if node.get("value") is None:
-            return self.wrong(f"{path}.value", f"A value is missing; {subject.name} is compared with {EXAMPLES[subject.kind]}.")
+            return self.wrong(
+                f"{path}.value",
+                f"A value is missing; {subject.name} is compared with {EXAMPLES[subject.kind]}.",
+            )
         return self.read_value(node["value"], f"{path}.value", subject, operator, shape)
 
     def read_field(self, node: dict[str, Any], path: str) -> Subject | None:
@@ -215,14 +227,20 @@ class _Reader:
             read = self.read_one(value, path, subject, operator)
             return Unfit(subject.name) if read is None else Comparison(subject, operator, read)
         if shape == "pair" and (not isinstance(value, list) or len(value) != 2):
-            return self.wrong(path, f"“between” takes a list of two values, the least and the most; {quoted(value)} is none.")
+            return self.wrong(
+                path,
+                f"“between” takes a list of two values, the least and the most; {quoted(value)} is none.",
+            )
         if not isinstance(value, list) or not 1 <= len(value) <= MAX_LIST:
             return self.wrong(path, f"“{operator}” takes a list of 1 to {MAX_LIST:,} values.")
         items = [self.read_one(item, f"{path}[{i}]", subject, operator) for i, item in enumerate(value)]
         if any(item is None for item in items):
             return Unfit(subject.name)
         if shape == "pair" and items[0] > items[1]:
-            return self.wrong(path, f"“between” begins with the least value; {quoted(value[0])} is more than {quoted(value[1])}.")
+            return self.wrong(
+                path,
+                f"“between” begins with the least value; {quoted(value[0])} is more than {quoted(value[1])}.",
+            )
         return Comparison(subject, operator, tuple(items))
 
     def read_one(self, value: Any, path: str, subject: Subject, operator: str) -> Any:
@@ -232,9 +250,15 @@ class _Reader:
             if subject.kind == "text" and isinstance(value, str):
                 self.wrong(path, text_fault(value))
             else:
-                self.wrong(path, f"{quoted(value)} is not {name}; {subject.name} is compared with {EXAMPLES[subject.kind]}.")
+                self.wrong(
+                    path,
+                    f"{quoted(value)} is not {name}; "
+                    f"{subject.name} is compared with {EXAMPLES[subject.kind]}.",
+                )
         elif subject.choices and operator in ("eq", "ne", "in", "not_in") and read not in subject.choices:
-            self.wrong(path, f"{quoted(value)} is never a {subject.name}; one of {', '.join(subject.choices)} is.")
+            self.wrong(
+                path, f"{quoted(value)} is never a {subject.name}; one of {', '.join(subject.choices)} is."
+            )
             return None
         return read
 

@@ -46,7 +46,7 @@ class Batch:
 
 
 def pending_batches(lane: int) -> list[int]:
-    """The next batches of the lane in order, as many as hold up to ``MOST_VEHICLES`` vehicles; at least one."""
+    """The next batches of the lane in order, as many as hold ``MOST_VEHICLES`` vehicles, at least one."""
     query = """
         SELECT id, cardinality(vehicles) FROM vehicle_management_changebatch
         WHERE lane = %s AND done_at IS NULL ORDER BY id LIMIT %s
@@ -93,7 +93,7 @@ def load_sides(batches: Iterable[Batch]) -> None:
 
 
 def pending_since(lane: int, *, fields: Iterable[str], vehicles: Iterable[int]) -> Iterator[Batch]:
-    """Batches still pending that changed any of ``fields`` of any of ``vehicles``: the latest first, old values alone."""
+    """Pending batches that changed ``fields`` of ``vehicles``, with their old values, the latest first."""
     query = """
         SELECT id FROM vehicle_management_changebatch b
         WHERE lane = %s AND done_at IS NULL AND fields && %s::text[]
@@ -109,12 +109,16 @@ def pending_since(lane: int, *, fields: Iterable[str], vehicles: Iterable[int]) 
 
 def _with_old(pks: list[int]) -> list[Batch]:
     query = """
-        SELECT id, fields, vehicles, old FROM vehicle_management_changebatch WHERE id = ANY(%s) ORDER BY id DESC
+        SELECT id, fields, vehicles, old FROM vehicle_management_changebatch
+        WHERE id = ANY(%s) ORDER BY id DESC
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [pks])
         rows = cursor.fetchall()
-    return [Batch(pk, tuple(fields), vehicles, old=orjson.loads(old or "[]")) for pk, fields, vehicles, old in rows]
+    return [
+        Batch(pk, tuple(fields), vehicles, old=orjson.loads(old or "[]"))
+        for pk, fields, vehicles, old in rows
+    ]
 
 
 def has_pending_before(lane: int, moment: datetime) -> bool:

@@ -33,7 +33,6 @@ class RuleQuerySet(HideableQuerySet):
         return self.filter(enabled=True)
 
 
-
 class FiringActionQuerySet(ScopedQuerySet):
     def fence(self, actor: Actor) -> Q:
         return of_fleets(actor, "firing__vehicle__")

@@ -19,13 +19,15 @@ from rules.table import attribute_table
 # One row that differs whenever rules, their makers' rights, the fleets or the attributes' types differ.
 STAMP = """
 SELECT
-  (SELECT ROW(count(*), max(updated_at), sum(edits)) FROM rules_rule WHERE enabled AND deleted_at IS NULL)::text,
+  (SELECT ROW(count(*), max(updated_at), sum(edits)) FROM rules_rule
+    WHERE enabled AND deleted_at IS NULL)::text,
   (SELECT ROW(count(*), sum(hashtext(ROW(id, role, is_active)::text)::bigint)) FROM accounts_user)::text,
   (SELECT ROW(count(*), sum(hashtext(ROW(user_id, fleet_id)::text)::bigint)) FROM accounts_membership)::text,
   (SELECT ROW(count(*), sum(hashtext(ROW(id, vehicle_id)::text)::bigint)) FROM accounts_apikey
     WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()))::text,
   (SELECT ROW(count(*), count(deleted_at), max(id)) FROM accounts_fleet)::text,
-  (SELECT ROW(count(*), sum(hashtext(ROW(name, kind)::text)::bigint)) FROM vehicle_management_attributetype)::text
+  (SELECT ROW(count(*), sum(hashtext(ROW(name, kind)::text)::bigint))
+    FROM vehicle_management_attributetype)::text
 """
 
 
@@ -85,23 +87,24 @@ class RuleBook:
         return index
 
 
-_kept: tuple[Any, RuleBook] | None = None
+_kept: dict[str, tuple[Any, RuleBook]] = {}
 
 
 def current_book() -> RuleBook:
     """The rules as the current snapshot has them; one cheap query where nothing changed."""
-    global _kept
     with connection.cursor() as cursor:
         cursor.execute(STAMP)
-        stamp = (connection.settings_dict["NAME"], cursor.fetchone())
-    if _kept is None or _kept[0] != stamp:
-        _kept = (stamp, load_book(Rule.objects.enabled()))
-    return _kept[1]
+        stamp = cursor.fetchone()
+    name = str(connection.settings_dict["NAME"])
+    kept, book = _kept.get(name, (None, RuleBook()))
+    if kept != stamp:
+        book = load_book(Rule.objects.enabled())
+        _kept[name] = (stamp, book)
+    return book
 
 
 def forget_book() -> None:
-    global _kept
-    _kept = None
+    _kept.clear()
 
 
 def load_book(rules: Iterable[Rule]) -> RuleBook:
@@ -113,7 +116,11 @@ def load_book(rules: Iterable[Rule]) -> RuleBook:
     return RuleBook(
         rules={rule.pk: _running(rule, scopes[rule.pk], table) for rule in rules},
         fleet_ids=fleet_ids,
-        moved=[(rule.pk, scopes[rule.pk].sight.digest) for rule in rules if rule.watched_as != scopes[rule.pk].sight.digest],
+        moved=[
+            (rule.pk, scopes[rule.pk].sight.digest)
+            for rule in rules
+            if rule.watched_as != scopes[rule.pk].sight.digest
+        ],
     )
 
 
@@ -134,5 +141,3 @@ def _running(rule: Rule, scope: Scope, table: Any) -> RunningRule:
         watches=scope.watcher(),
         keys=frozenset(key for subject in subjects(node) for key in subject.keys),
     )
-
-

@@ -10,15 +10,20 @@ from vehicle_management.models import LANES
 
 MOST_VEHICLES = 10_000
 
+_REMEMBERED = """
+    SELECT vehicle_id FROM rules_rulestate
+    WHERE rule_id = %s AND vehicle_id > %s AND vehicle_id %% %s = %s ORDER BY vehicle_id LIMIT %s
+"""
+_WATCHED = """
+    SELECT v.id FROM vehicle_management_vehicle v
+    WHERE v.id > %s AND v.id %% %s = %s AND v.deleted_at IS NULL AND {} ORDER BY v.id LIMIT %s
+"""
+
 
 def next_vehicles(rule: RunningRule, lane: int, after: int) -> list[int]:
     """The next vehicles of the lane in order, up to ``MOST_VEHICLES``."""
     watched = _watched(rule, lane, after)
-    remembered = _fetch(
-        "SELECT vehicle_id FROM rules_rulestate WHERE rule_id = %s AND vehicle_id > %s AND vehicle_id %% %s = %s"
-        " ORDER BY vehicle_id LIMIT %s",
-        [rule.pk, after, LANES, lane, MOST_VEHICLES],
-    )
+    remembered = _fetch(_REMEMBERED, [rule.pk, after, LANES, lane, MOST_VEHICLES])
     return sorted({*watched, *remembered})[:MOST_VEHICLES]
 
 
@@ -26,10 +31,7 @@ def _watched(rule: RunningRule, lane: int, after: int) -> list[int]:
     wheres, params = _conditions(rule)
     if not wheres:
         return []
-    query = (
-        "SELECT v.id FROM vehicle_management_vehicle v WHERE v.id > %s AND v.id %% %s = %s AND v.deleted_at IS NULL"
-        f" AND {' AND '.join(wheres)} ORDER BY v.id LIMIT %s"
-    )
+    query = _WATCHED.format(" AND ".join(wheres))
     return _fetch(query, [after, LANES, lane, *params, MOST_VEHICLES])
 
 

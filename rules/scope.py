@@ -37,7 +37,9 @@ class Sight:
     @property
     def digest(self) -> str:
         told = "*" if self.fleets is None else ",".join(map(str, sorted(self.fleets)))
-        return hashlib.sha256(f"{told}|{sorted(self.only) if self.only is not None else ''}".encode()).hexdigest()
+        return hashlib.sha256(
+            f"{told}|{sorted(self.only) if self.only is not None else ''}".encode()
+        ).hexdigest()
 
 
 NOTHING = Sight()
@@ -68,7 +70,7 @@ class Scope:
         return not (self.everything or self.fleets or self.customers or self.vehicles or self.tasks)
 
     def watcher(self) -> Watches:
-        """Whether a vehicle with these values is watched; the set holds the vehicles of the rule's open tasks."""
+        """Whether a vehicle with these values is watched; the set holds those of the rule's open tasks."""
         within, only, everything = self.sight.fleets, self.sight.only, self.everything
         fleets, customers, vehicles = self.fleets, self.customers, self.vehicles
         if everything and within is None:
@@ -80,7 +82,13 @@ class Scope:
             fleet = values["fleet"]
             if (within is not None and fleet not in within) or (only is not None and pk not in only):
                 return False
-            return everything or fleet in fleets or values["customer"] in customers or pk in vehicles or pk in of_tasks
+            return (
+                everything
+                or fleet in fleets
+                or values["customer"] in customers
+                or pk in vehicles
+                or pk in of_tasks
+            )
 
         return watches
 
@@ -89,7 +97,10 @@ def scopes_of(rules: Iterable[Rule]) -> dict[int, Scope]:
     """The scope of each rule, in a handful of queries however many rules there are."""
     rules = list(rules)
     sights = sights_of(rules)
-    named = {name: _named(name, [rule.pk for rule in rules]) for name in ("fleets", "customers", "vehicles", "tasks")}
+    named = {
+        name: _named(name, [rule.pk for rule in rules])
+        for name in ("fleets", "customers", "vehicles", "tasks")
+    }
     return {
         rule.pk: Scope(
             sight=sights[rule.pk],
@@ -131,7 +142,10 @@ def _sights_of_people(pks: set[int]) -> dict[int, Sight]:
     for user, fleet in alive.values_list("user_id", "fleet_id"):
         fleets[user].add(fleet)
     active = User.objects.filter(pk__in=pks, is_active=True)
-    return {person.pk: ALL if person.is_administrator else Sight(frozenset(fleets[person.pk])) for person in active}
+    return {
+        person.pk: ALL if person.is_administrator else Sight(frozenset(fleets[person.pk]))
+        for person in active
+    }
 
 
 def _sights_of_keys(pks: set[int]) -> dict[int, Sight]:
@@ -141,14 +155,16 @@ def _sights_of_keys(pks: set[int]) -> dict[int, Sight]:
     return {
         key.pk: Sight(
             frozenset(fleet.pk for fleet in key.fleets.all() if fleet.deleted_at is None),
-            None if key.vehicle_id is None else frozenset({pk_of[key.vehicle_id]} if key.vehicle_id in pk_of else ()),
+            None
+            if key.vehicle_id is None
+            else frozenset({pk_of[key.vehicle_id]} if key.vehicle_id in pk_of else ()),
         )
         for key in keys
     }
 
 
 def editable_by(rule: Rule, actor: Actor) -> bool:
-    """Whoever sees all that a rule watches edits it; its maker's own scope is cut to the maker's fleets anyway."""
+    """Whoever sees all that a rule watches edits it; the maker's scope is cut to what the maker sees."""
     if not actor.can_write:
         return False
     if actor.is_administrator or is_made_by(rule, actor):
@@ -156,7 +172,11 @@ def editable_by(rule: Rule, actor: Actor) -> bool:
     scope = scopes_of([rule])[rule.pk]
     if scope.is_empty:
         return False
-    if scope.sight.fleets is not None and scope.sight.fleets <= actor.fleet_pks and actor.bound_vehicle_id is None:
+    if (
+        scope.sight.fleets is not None
+        and scope.sight.fleets <= actor.fleet_pks
+        and actor.bound_vehicle_id is None
+    ):
         return True
     if scope.everything or not scope.fleets <= actor.fleet_pks:
         return False

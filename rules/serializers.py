@@ -32,8 +32,8 @@ SCOPE_SCHEMA = {
 PATTERN_SCHEMA = {
     "type": "object",
     "description": (
-        "A node: {“all”: [node, …]}, {“any”: [node, …]}, {“not”: node} or {“field”, “operator”, “value”} with an "
-        f"operator of {', '.join(OPERATORS)}. Texts are equal letter by letter; contains, starts_with and "
+        "A node: {“all”: [node, …]}, {“any”: [node, …]}, {“not”: node} or {“field”, “operator”, "
+        f"“value”} with an operator of {', '.join(OPERATORS)}. Texts are equal letter by letter; contains, starts_with and "
         "ends_with ignore case. A comparison over an attribute that is not known is neither true nor false."
     ),
     "additionalProperties": True,
@@ -95,7 +95,7 @@ class RuleSerializer(StrictModelSerializer):
             "updated_at",
         )
         read_only_fields = ("version", "created_at", "updated_at")
-        extra_kwargs = {"description": {"max_length": 10_000}}  # noqa: RUF012
+        extra_kwargs = {"description": {"max_length": 10_000}}
 
     def get_sentence(self, rule: Rule) -> str:
         return sentence_of(rule.pattern, self.context.get("attributes"))
@@ -130,12 +130,23 @@ class FiringActionSerializer(serializers.ModelSerializer):
 class FiringSerializer(StrictModelSerializer):
     rule_id = serializers.IntegerField()
     vehicle_id = serializers.CharField(source="vehicle.vehicle_id")
-    cause = serializers.DictField(help_text=_("The whole way that led to it: file and row, person, key or message."))
+    cause = serializers.DictField(
+        help_text=_("The whole way that led to it: file and row, person, key or message.")
+    )
     actions = FiringActionSerializer(many=True)
 
     class Meta:
         model = Firing
-        fields = ("id", "rule_id", "rule_version", "vehicle_id", "fired_at", "explanation", "cause", "actions")
+        fields = (
+            "id",
+            "rule_id",
+            "rule_version",
+            "vehicle_id",
+            "fired_at",
+            "explanation",
+            "cause",
+            "actions",
+        )
 
 
 class LogEntrySerializer(StrictModelSerializer):

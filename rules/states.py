@@ -51,7 +51,8 @@ def _remember(cursor: object, keys: list[tuple[int, int]], epochs: Mapping[int, 
     # A row of an earlier epoch counts for nothing and is taken over.
     query = """
         INSERT INTO rules_rulestate (vehicle_id, rule_id, epoch, since)
-        SELECT vehicle, rule, epoch, now() FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS t(vehicle, rule, epoch)
+        SELECT vehicle, rule, epoch, now()
+        FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS t(vehicle, rule, epoch)
         ON CONFLICT (rule_id, vehicle_id) DO UPDATE SET epoch = EXCLUDED.epoch, since = EXCLUDED.since
     """
     vehicles, rules = [pk for pk, _ in keys], [rule for _, rule in keys]
@@ -74,7 +75,9 @@ def cursors_of(lane: int, epochs: Mapping[int, int]) -> dict[int, int]:
 
 def begin_scans(rules: Mapping[int, int], lanes: Iterable[int]) -> None:
     """From the first vehicle of every lane; ``rules`` maps each rule to its epoch."""
-    scans = [RuleScan(rule_id=rule, lane=lane, epoch=epoch) for rule, epoch in rules.items() for lane in lanes]
+    scans = [
+        RuleScan(rule_id=rule, lane=lane, epoch=epoch) for rule, epoch in rules.items() for lane in lanes
+    ]
     RuleScan.objects.bulk_create(
         scans,
         update_conflicts=True,

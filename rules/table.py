@@ -15,7 +15,10 @@ _OURS = {
 }
 _WELL_KNOWN = {
     **{name: Subject(name, held.kind, (name,), held.choices) for name, held in VEHICLE_ATTRIBUTES.items()},
-    **{name: Subject(name, held.kind, (f"status.{name}",), held.choices) for name, held in STATUS_ATTRIBUTES.items()},
+    **{
+        name: Subject(name, held.kind, (f"status.{name}",), held.choices)
+        for name, held in STATUS_ATTRIBUTES.items()
+    },
     **_OURS,
 }
 

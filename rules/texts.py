@@ -48,7 +48,9 @@ def texts_of(known: Mapping[str, Any], at_crossing: Mapping[str, Any], *, rule: 
 def _read(at_crossing: Mapping[str, Any]) -> dict[str, Any]:
     """By plain name: the status's value stands before the vehicle's."""
     read: dict[str, Any] = {}
-    for key in sorted(at_crossing.keys() - SCOPE_FIELDS, key=lambda key: (not key.startswith("attributes."), key)):
+    for key in sorted(
+        at_crossing.keys() - SCOPE_FIELDS, key=lambda key: (not key.startswith("attributes."), key)
+    ):
         name = key.removeprefix("status.").removeprefix("attributes.")
         if at_crossing[key] is not None or name not in read:
             read[name] = at_crossing[key]

@@ -11,6 +11,8 @@ router.register("logs", views.LogEntryViewSet)
 urlpatterns = [
     *router.urls,
     re_path(
-        r"^rules/(?P<pk>[^/]+)/firings/?$", views.RuleFiringsViewSet.as_view({"get": "list"}), name="rule-firings"
+        r"^rules/(?P<pk>[^/]+)/firings/?$",
+        views.RuleFiringsViewSet.as_view({"get": "list"}),
+        name="rule-firings",
     ),
 ]

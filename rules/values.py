@@ -20,8 +20,19 @@ _TABLES = {
     True: "vehicle_management_vehicle v LEFT JOIN vehicle_management_vehiclestatus s ON s.vehicle_id = v.id",
 }
 
+_TEXTS = """
+    SELECT v.id, v.attributes, s.attributes, c.name, f.fleet_id, {}
+    FROM vehicle_management_vehicle v
+    LEFT JOIN vehicle_management_vehiclestatus s ON s.vehicle_id = v.id
+    LEFT JOIN customer_management_customer c ON c.id = v.customer_id
+    LEFT JOIN accounts_fleet f ON f.id = v.fleet_id
+    WHERE v.id = ANY(%s)
+"""
 
-def load_values(pks: Iterable[int], keys: Iterable[str], fleet_ids: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+
+def load_values(
+    pks: Iterable[int], keys: Iterable[str], fleet_ids: Mapping[int, str]
+) -> dict[int, dict[str, Any]]:
     """The current values of ``keys``, and whatever a scope needs, of each vehicle that there is."""
     plain = {**ALWAYS, **{key: _COLUMNS[key] for key in keys if key in _COLUMNS}}
     others = sorted(key for key in keys if key not in plain and key != "fleet_id")
@@ -30,7 +41,8 @@ def load_values(pks: Iterable[int], keys: Iterable[str], fleet_ids: Mapping[int,
     tables = _TABLES[any(key.startswith("status.") for key in (*plain, *others))]
     names = [*plain, *others]
     with connection.cursor() as cursor:
-        query = f"SELECT v.id, {', '.join(columns)} FROM {tables} WHERE v.id = ANY(%s)"
+        # Columns and tables are ours; what others named is a parameter.
+        query = f"SELECT v.id, {', '.join(columns)} FROM {tables} WHERE v.id = ANY(%s)"  # noqa: S608
         cursor.execute(query, [*(name for _, _, name in homes), list(pks)])
         found = {row[0]: dict(zip(names, row[1:], strict=True)) for row in cursor}
     for values in found.values() if others else ():
@@ -44,17 +56,10 @@ def load_values(pks: Iterable[int], keys: Iterable[str], fleet_ids: Mapping[int,
 
 
 def load_texts(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Everything that a text may name, by its plain name: attributes, ``plate``, ``customer``, ``fleet_id``."""
+    """Everything that a text may name, by its plain name."""
     status = [f"s.{name}" for name in STATUS_ATTRIBUTES]
     main = [_COLUMNS[name] for name in VEHICLE_ATTRIBUTES]
-    query = f"""
-        SELECT v.id, v.attributes, s.attributes, c.name, f.fleet_id, {", ".join([*main, *status])}
-        FROM vehicle_management_vehicle v
-        LEFT JOIN vehicle_management_vehiclestatus s ON s.vehicle_id = v.id
-        LEFT JOIN customer_management_customer c ON c.id = v.customer_id
-        LEFT JOIN accounts_fleet f ON f.id = v.fleet_id
-        WHERE v.id = ANY(%s)
-    """
+    query = _TEXTS.format(", ".join([*main, *status]))
     with connection.cursor() as cursor:
         cursor.execute(query, [list(pks)])
         return {row[0]: _texts(row) for row in cursor.fetchall()}

@@ -121,5 +121,8 @@ def _reason(node: Comparison, values: Values, *, wanted: bool) -> str:
     if value is None:
         return f"{name} was not known"
     was = f"{name} was {shown(value, node.subject)}"
-    says_all = node.operator in ("is_set", "is_not_set") or (node.operator, wanted) in (("eq", True), ("ne", False))
+    says_all = node.operator in ("is_set", "is_not_set") or (node.operator, wanted) in (
+        ("eq", True),
+        ("ne", False),
+    )
     return was if says_all else f"{was}, which {_phrase(node, _IS if wanted else _IS_NOT)}"

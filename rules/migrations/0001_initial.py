@@ -8,171 +8,370 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('customer_management', '0001_initial'),
-        ('task_management', '0001_initial'),
-        ('vehicle_management', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("customer_management", "0001_initial"),
+        ("task_management", "0001_initial"),
+        ("vehicle_management", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Firing',
+            name="Firing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rule_version', models.PositiveIntegerField()),
-                ('batch', models.BigIntegerField(help_text='The change batch that it crossed in; none for a scan.', null=True)),
-                ('seq', models.PositiveIntegerField(default=0)),
-                ('fired_at', models.DateTimeField(auto_now_add=True)),
-                ('explanation', models.TextField()),
-                ('cause', models.JSONField()),
-                ('vehicle', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='firings', to='vehicle_management.vehicle')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("rule_version", models.PositiveIntegerField()),
+                (
+                    "batch",
+                    models.BigIntegerField(
+                        help_text="The change batch that it crossed in; none for a scan.", null=True
+                    ),
+                ),
+                ("seq", models.PositiveIntegerField(default=0)),
+                ("fired_at", models.DateTimeField(auto_now_add=True)),
+                ("explanation", models.TextField()),
+                ("cause", models.JSONField()),
+                (
+                    "vehicle",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="firings",
+                        to="vehicle_management.vehicle",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='FiringAction',
+            name="FiringAction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveSmallIntegerField()),
-                ('type', models.CharField(max_length=32)),
-                ('params', models.JSONField()),
-                ('status', models.CharField(choices=[('PENDING', 'pending'), ('DONE', 'done'), ('FAILED', 'failed'), ('PARKED', 'parked')], default='PENDING', max_length=8)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('next_at', models.DateTimeField(auto_now_add=True)),
-                ('result', models.TextField(blank=True, default='')),
-                ('done_at', models.DateTimeField(null=True)),
-                ('firing', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='actions', to='rules.firing')),
-                ('task', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='made_by', to='task_management.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("index", models.PositiveSmallIntegerField()),
+                ("type", models.CharField(max_length=32)),
+                ("params", models.JSONField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "pending"),
+                            ("DONE", "done"),
+                            ("FAILED", "failed"),
+                            ("PARKED", "parked"),
+                        ],
+                        default="PENDING",
+                        max_length=8,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("next_at", models.DateTimeField(auto_now_add=True)),
+                ("result", models.TextField(blank=True, default="")),
+                ("done_at", models.DateTimeField(null=True)),
+                (
+                    "firing",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="actions",
+                        to="rules.firing",
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="made_by",
+                        to="task_management.task",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('firing', 'index'),
+                "ordering": ("firing", "index"),
             },
         ),
         migrations.CreateModel(
-            name='LogEntry',
+            name="LogEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('level', models.CharField(choices=[('DEBUG', 'debug'), ('INFO', 'info'), ('WARNING', 'warning'), ('ERROR', 'error')], default='INFO', max_length=8)),
-                ('message', models.TextField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('action', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='log_entry', to='rules.firingaction')),
-                ('vehicle', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='logs', to='vehicle_management.vehicle')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[
+                            ("DEBUG", "debug"),
+                            ("INFO", "info"),
+                            ("WARNING", "warning"),
+                            ("ERROR", "error"),
+                        ],
+                        default="INFO",
+                        max_length=8,
+                    ),
+                ),
+                ("message", models.TextField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "action",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="log_entry",
+                        to="rules.firingaction",
+                    ),
+                ),
+                (
+                    "vehicle",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="logs",
+                        to="vehicle_management.vehicle",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'log entries',
-                'ordering': ('-id',),
+                "verbose_name_plural": "log entries",
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='Rule',
+            name="Rule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='deleted at')),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('description', models.TextField(blank=True, default='', verbose_name='description')),
-                ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('everything', models.BooleanField(default=False, verbose_name='watches everything')),
-                ('pattern', models.JSONField(verbose_name='pattern')),
-                ('actions', models.JSONField(blank=True, default=list, verbose_name='actions')),
-                ('skip_current', models.BooleanField(default=False, help_text='Does not fire for vehicles for which the pattern is true when the rule starts.', verbose_name='skip what is true already')),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('edits', models.PositiveIntegerField(default=1, editable=False)),
-                ('epoch', models.PositiveIntegerField(default=1, editable=False)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('watched_as', models.CharField(default='', editable=False, help_text='Digest of the fleets that its maker saw when vehicles were last looked through.', max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_by_key', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.apikey')),
-                ('customers', models.ManyToManyField(blank=True, related_name='rules', to='customer_management.customer', verbose_name='customers')),
-                ('fleets', models.ManyToManyField(blank=True, related_name='rules', to='accounts.fleet', verbose_name='fleets')),
-                ('tasks', models.ManyToManyField(blank=True, related_name='rules', to='task_management.task', verbose_name='tasks')),
-                ('vehicles', models.ManyToManyField(blank=True, related_name='rules', to='vehicle_management.vehicle', verbose_name='vehicles')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "deleted_at",
+                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="deleted at"),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                ("description", models.TextField(blank=True, default="", verbose_name="description")),
+                ("enabled", models.BooleanField(default=True, verbose_name="enabled")),
+                ("everything", models.BooleanField(default=False, verbose_name="watches everything")),
+                ("pattern", models.JSONField(verbose_name="pattern")),
+                ("actions", models.JSONField(blank=True, default=list, verbose_name="actions")),
+                (
+                    "skip_current",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Does not fire for vehicles for which the pattern is true when the rule starts.",
+                        verbose_name="skip what is true already",
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("edits", models.PositiveIntegerField(default=1, editable=False)),
+                ("epoch", models.PositiveIntegerField(default=1, editable=False)),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "watched_as",
+                    models.CharField(
+                        default="",
+                        editable=False,
+                        help_text="Digest of the fleets that its maker saw when vehicles were last looked through.",
+                        max_length=64,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "created_by_key",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="accounts.apikey",
+                    ),
+                ),
+                (
+                    "customers",
+                    models.ManyToManyField(
+                        blank=True,
+                        related_name="rules",
+                        to="customer_management.customer",
+                        verbose_name="customers",
+                    ),
+                ),
+                (
+                    "fleets",
+                    models.ManyToManyField(
+                        blank=True, related_name="rules", to="accounts.fleet", verbose_name="fleets"
+                    ),
+                ),
+                (
+                    "tasks",
+                    models.ManyToManyField(
+                        blank=True, related_name="rules", to="task_management.task", verbose_name="tasks"
+                    ),
+                ),
+                (
+                    "vehicles",
+                    models.ManyToManyField(
+                        blank=True,
+                        related_name="rules",
+                        to="vehicle_management.vehicle",
+                        verbose_name="vehicles",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name', 'pk'),
-                'abstract': False,
-                'base_manager_name': 'all_objects',
+                "ordering": ("name", "pk"),
+                "abstract": False,
+                "base_manager_name": "all_objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('all_objects', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("all_objects", django.db.models.manager.Manager()),
             ],
         ),
         migrations.AddField(
-            model_name='firing',
-            name='rule',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='firings', to='rules.rule'),
+            model_name="firing",
+            name="rule",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="firings",
+                to="rules.rule",
+            ),
         ),
         migrations.CreateModel(
-            name='RuleScan',
+            name="RuleScan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lane', models.PositiveSmallIntegerField()),
-                ('epoch', models.PositiveIntegerField()),
-                ('after_vehicle', models.BigIntegerField(default=0)),
-                ('rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='scans', to='rules.rule')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("lane", models.PositiveSmallIntegerField()),
+                ("epoch", models.PositiveIntegerField()),
+                ("after_vehicle", models.BigIntegerField(default=0)),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="scans",
+                        to="rules.rule",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RuleState',
+            name="RuleState",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('epoch', models.PositiveIntegerField()),
-                ('since', models.DateTimeField()),
-                ('rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='states', to='rules.rule')),
-                ('vehicle', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='vehicle_management.vehicle')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("epoch", models.PositiveIntegerField()),
+                ("since", models.DateTimeField()),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="states",
+                        to="rules.rule",
+                    ),
+                ),
+                (
+                    "vehicle",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="vehicle_management.vehicle",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='firingaction',
-            index=models.Index(condition=models.Q(('status', 'PENDING')), fields=['next_at'], name='firing_action_pending'),
+            model_name="firingaction",
+            index=models.Index(
+                condition=models.Q(("status", "PENDING")), fields=["next_at"], name="firing_action_pending"
+            ),
         ),
         migrations.AddIndex(
-            model_name='firingaction',
-            index=models.Index(condition=models.Q(('status__in', ('FAILED', 'PARKED'))), fields=['firing'], name='firing_action_failing'),
+            model_name="firingaction",
+            index=models.Index(
+                condition=models.Q(("status__in", ("FAILED", "PARKED"))),
+                fields=["firing"],
+                name="firing_action_failing",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='firingaction',
-            constraint=models.UniqueConstraint(fields=('firing', 'index'), name='firing_action_is_unique'),
+            model_name="firingaction",
+            constraint=models.UniqueConstraint(fields=("firing", "index"), name="firing_action_is_unique"),
         ),
         migrations.AddIndex(
-            model_name='logentry',
-            index=models.Index(fields=['vehicle', '-id'], name='log_entry_of_vehicle'),
+            model_name="logentry",
+            index=models.Index(fields=["vehicle", "-id"], name="log_entry_of_vehicle"),
         ),
         migrations.AddConstraint(
-            model_name='rule',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='rule_has_a_name', violation_error_message='A rule needs a name.'),
+            model_name="rule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True),
+                name="rule_has_a_name",
+                violation_error_message="A rule needs a name.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='firing',
-            index=models.Index(fields=['rule', '-id'], name='firing_of_rule'),
+            model_name="firing",
+            index=models.Index(fields=["rule", "-id"], name="firing_of_rule"),
         ),
         migrations.AddIndex(
-            model_name='firing',
-            index=models.Index(fields=['vehicle', '-id'], name='firing_of_vehicle'),
+            model_name="firing",
+            index=models.Index(fields=["vehicle", "-id"], name="firing_of_vehicle"),
         ),
         migrations.AddIndex(
-            model_name='firing',
-            index=models.Index(fields=['fired_at'], name='firing_fired_at'),
+            model_name="firing",
+            index=models.Index(fields=["fired_at"], name="firing_fired_at"),
         ),
         migrations.AddConstraint(
-            model_name='firing',
-            constraint=models.UniqueConstraint(fields=('batch', 'rule', 'vehicle', 'seq'), name='firing_is_unique'),
+            model_name="firing",
+            constraint=models.UniqueConstraint(
+                fields=("batch", "rule", "vehicle", "seq"), name="firing_is_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rulescan',
-            constraint=models.UniqueConstraint(fields=('rule', 'lane'), name='rule_scan_is_unique'),
+            model_name="rulescan",
+            constraint=models.UniqueConstraint(fields=("rule", "lane"), name="rule_scan_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='rulestate',
-            constraint=models.UniqueConstraint(fields=('rule', 'vehicle'), name='rule_state_is_unique'),
+            model_name="rulestate",
+            constraint=models.UniqueConstraint(fields=("rule", "vehicle"), name="rule_state_is_unique"),
         ),
     ]

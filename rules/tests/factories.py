@@ -24,7 +24,13 @@ def administrator() -> User:
 def make_rule(pattern: Any = None, **values: Any) -> Rule:
     """An administrator's rule that watches everything and has scanned what there was."""
     by = values.pop("by", None) or administrator()
-    values = {"name": "Service due", "pattern": pattern or OVER, "scope": EVERYTHING, "actions": [LOG], **values}
+    values = {
+        "name": "Service due",
+        "pattern": pattern or OVER,
+        "scope": EVERYTHING,
+        "actions": [LOG],
+        **values,
+    }
     rule = create_rule(values, by=by)
     drain()
     return rule
@@ -38,7 +44,10 @@ def make_vehicle(vehicle_id: str = "VH-1", fleet: Fleet | None = None, **values:
 def report(vehicle: Vehicle, *, row: int | None = None, **values: Any) -> None:
     """The vehicle says something of itself, from a row of an upload where one is given."""
     cause = {"kind": "upload", "upload_id": 7, "name": "status.csv", "uploaded_by": "a@b.example"}
-    record_statuses([StatusRow(vehicle.pk, check_attributes(values), row=row)], cause=cause if row else {"kind": "message"})
+    record_statuses(
+        [StatusRow(vehicle.pk, check_attributes(values), row=row)],
+        cause=cause if row else {"kind": "message"},
+    )
 
 
 def count(rule: Rule | None = None) -> int:

@@ -3,11 +3,11 @@ import json
 import pytest
 from django.urls import reverse
 
+from accounts.tests.factories import FleetFactory
 from rules.lanes import drain
 from rules.models import Firing, FiringAction, Rule
 from rules.outbox import run_pending_actions
 from rules.tests.factories import LOG, OVER, administrator, make_rule, make_vehicle, report
-from accounts.tests.factories import FleetFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -68,7 +68,10 @@ def test_a_rule_is_made_read_changed_and_deleted(people):
         ({"actions": [{"type": "send_email", "to": "a@b.example", "subject": 5}]}, "actions[0].subject"),
         ({"actions": [{"type": "create_task", "title": "x" * 201}]}, "actions[0].title"),
         ({"actions": [{"type": "create_task", "title": "t", "due_in_hours": -1}]}, "actions[0].due_in_hours"),
-        ({"actions": [{"type": "create_task", "title": "t", "assignee": "x@y.example"}]}, "actions[0].assignee"),
+        (
+            {"actions": [{"type": "create_task", "title": "t", "assignee": "x@y.example"}]},
+            "actions[0].assignee",
+        ),
         ({"actions": [LOG] * 21}, "actions"),
     ],
 )
@@ -82,8 +85,13 @@ def test_what_is_wrong_is_told_at_its_place(people, body, field):
 def test_validate_checks_and_stores_nothing(people):
     client = people.client("manager")
     answer = client.post("/api/v1/rules/validate", {"pattern": OVER})
-    assert (answer.status_code, answer.data) == (200, {"valid": True, "sentence": "When odometer_km is over 10,000"})
-    answer = client.post("/api/v1/rules/validate/", {**DRAFT, "pattern": {"not": {**OVER, "operator": "contains"}}})
+    assert (answer.status_code, answer.data) == (
+        200,
+        {"valid": True, "sentence": "When odometer_km is over 10,000"},
+    )
+    answer = client.post(
+        "/api/v1/rules/validate/", {**DRAFT, "pattern": {"not": {**OVER, "operator": "contains"}}}
+    )
     assert list(answer.data["errors"]) == ["pattern.not.operator"]
     assert not Rule.objects.exists()
 
@@ -177,8 +185,13 @@ def test_a_write_that_no_longer_fits_is_refused(people):
 def test_lists_ask_a_constant_number_of_questions(people, count, django_assert_num_queries):
     vehicles = [make_vehicle(f"north-{n}", people.north) for n in range(count)]
     for n in range(count):
-        create_rule({"name": f"r{n}", "pattern": OVER, "scope": {"fleets": ["fleet-north"]}, "actions": [LOG]}, by=people.manager)
-    rule = create_rule({"name": "all", "pattern": OVER, "scope": EVERYTHING, "actions": [LOG]}, by=people.manager)
+        create_rule(
+            {"name": f"r{n}", "pattern": OVER, "scope": {"fleets": ["fleet-north"]}, "actions": [LOG]},
+            by=people.manager,
+        )
+    rule = create_rule(
+        {"name": "all", "pattern": OVER, "scope": EVERYTHING, "actions": [LOG]}, by=people.manager
+    )
     for vehicle in vehicles:
         report(vehicle, odometer_km=10_412.0)
     drain()

@@ -60,7 +60,10 @@ def test_batches_that_wait_together_are_replayed_one_by_one():
 
 def test_a_later_batch_that_is_not_taken_yet_does_not_hide_a_crossing(monkeypatch):
     monkeypatch.setattr("rules.pending.MOST_VEHICLES", 1)
-    rule, vehicle = make_rule({"all": [OVER, {"field": "status", "operator": "eq", "value": "MOVING"}]}), make_vehicle()
+    rule, vehicle = (
+        make_rule({"all": [OVER, {"field": "status", "operator": "eq", "value": "MOVING"}]}),
+        make_vehicle(),
+    )
     report(vehicle, status="MOVING")
     report(vehicle, odometer_km=10_412.0)
     report(vehicle, status="IDLE")
@@ -155,7 +158,9 @@ def test_every_part_of_a_vehicle_can_be_watched():
     rules = [make_rule(pattern) for pattern in patterns]
     assert [count(rule) for rule in rules] == [1] * len(rules)
     update_vehicle(
-        vehicle, {"plate": "ZZ", "attributes": {"axles": 2}, "in_service_date": timezone.now().date()}, by=administrator()
+        vehicle,
+        {"plate": "ZZ", "attributes": {"axles": 2}, "in_service_date": timezone.now().date()},
+        by=administrator(),
     )
     drain()
     assert [is_true(rule, vehicle) for rule in rules] == [False, False, True, True, True, True, False]
@@ -221,12 +226,17 @@ def test_a_vehicle_that_comes_with_its_values_fires_unless_the_rule_skips_what_i
 
 def test_a_rule_that_skips_tells_what_is_current_from_what_becomes_true_before_its_scan():
     fleet = FleetFactory()
-    old, new, given = make_vehicle("old", fleet), make_vehicle("new", fleet), make_vehicle("given", FleetFactory())
+    old, new, given = (
+        make_vehicle("old", fleet),
+        make_vehicle("new", fleet),
+        make_vehicle("given", FleetFactory()),
+    )
     for vehicle in (old, given):
         report(vehicle, odometer_km=10_412.0)
     # Nothing is worked on between: the first batches are from before the rule, the others from after.
     rule = create_rule(
-        {"name": "r", "pattern": OVER, "scope": {"fleets": [fleet.fleet_id]}, "skip_current": True}, by=administrator()
+        {"name": "r", "pattern": OVER, "scope": {"fleets": [fleet.fleet_id]}, "skip_current": True},
+        by=administrator(),
     )
     report(new, odometer_km=10_412.0)
     report(old, odometer_km=10_413.0)

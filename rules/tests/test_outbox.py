@@ -28,7 +28,12 @@ MAIL = {
     "subject": "$rule: $vehicle_id",
     "body": "$plate has $odometer_km km for $customer.",
 }
-TASK = {"type": "create_task", "title": "Service $vehicle_id", "description": "At $odometer_km km", "due_in_hours": 48}
+TASK = {
+    "type": "create_task",
+    "title": "Service $vehicle_id",
+    "description": "At $odometer_km km",
+    "due_in_hours": 48,
+}
 
 
 @pytest.fixture

@@ -80,7 +80,10 @@ def test_scans_that_race_with_each_other_and_with_batches_fire_once():
     for vehicle in vehicles[::2]:
         report(vehicle, odometer_km=11_000.0)
     drain()
-    rules = [create_rule({"name": "r", "pattern": OVER, "scope": EVERYTHING, "actions": [LOG]}, by=by) for _ in "ab"]
+    rules = [
+        create_rule({"name": "r", "pattern": OVER, "scope": EVERYTHING, "actions": [LOG]}, by=by)
+        for _ in "ab"
+    ]
 
     def write():
         for vehicle in vehicles:

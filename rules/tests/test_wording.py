@@ -30,7 +30,8 @@ def tree(pattern):
          "When odometer_km is over 10,000 and (status is MOVING or odometer_km is over 10,000)"),
         ({"not": MOVING}, "When status is not MOVING"),
         ({"not": {"all": [OVER, MOVING]}}, "When not (odometer_km is over 10,000 and status is MOVING)"),
-        ({"field": "odometer_km", "operator": "between", "value": [1, 2.5]}, "When odometer_km is between 1 and 2.5"),
+        ({"field": "odometer_km", "operator": "between", "value": [1, 2.5]},
+         "When odometer_km is between 1 and 2.5"),
         ({"field": "plate", "operator": "in", "value": ["A 1", "B2"]}, "When plate is one of “A 1”, B2"),
         ({"field": "plate", "operator": "is_not_set"}, "When plate is not known"),
         ({"field": "customer_id", "operator": "eq", "value": 123456}, "When customer_id is 123456"),
@@ -66,7 +67,14 @@ def test_numbers_are_shown_as_people_write_them():
 def test_texts_take_flat_placeholders_only():
     texts = texts_of({"plate": "AB 1", "odometer_km": 5.0, "next service": 7}, {}, rule="Service")
     assert fill("$rule: $plate, ${next service} km, $odometer_km", texts) == "Service: AB 1, 7 km, 5"
-    for trick in ("{plate.__class__}", "{{ plate }}", "${plate.__class__}", "$plate.__class__", "100 $", "$100"):
+    for trick in (
+        "{plate.__class__}",
+        "{{ plate }}",
+        "${plate.__class__}",
+        "$plate.__class__",
+        "100 $",
+        "$100",
+    ):
         assert "class 'str'" not in fill(trick, texts)
     assert fill("$plate.__class__ {rule}", texts) == "AB 1.__class__ {rule}"
     assert fill("$nothing $$5", texts) == "$nothing $5"
