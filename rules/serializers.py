@@ -32,9 +32,10 @@ SCOPE_SCHEMA = {
 PATTERN_SCHEMA = {
     "type": "object",
     "description": (
-        "A node: {“all”: [node, …]}, {“any”: [node, …]}, {“not”: node} or {“field”, “operator”, "
-        f"“value”} with an operator of {', '.join(OPERATORS)}. Texts are equal letter by letter; contains, starts_with and "
-        "ends_with ignore case. A comparison over an attribute that is not known is neither true nor false."
+        "A node: {“all”: [node, …]}, {“any”: [node, …]}, {“not”: node} or a comparison of a field by an "
+        f"operator ({', '.join(OPERATORS)}) with a value. Texts are equal letter by letter; contains, "
+        "starts_with and ends_with ignore case. A comparison over an attribute that is not known is neither "
+        "true nor false."
     ),
     "additionalProperties": True,
     "example": {"all": [{"field": "odometer_km", "operator": "gt", "value": 10_000}]},
