@@ -124,7 +124,8 @@ _database = env.database("DATABASE_URL", "postgresql://fleet@localhost/fleet")
 if DATABASE_POOL_SIZE:
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 20}
 else:
-    _database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    _database["CONN_MAX_AGE"] = 60
+_database["CONN_HEALTH_CHECKS"] = True  # a restart of the server must not cost an error per kept connection
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
