@@ -33,7 +33,6 @@ lint: setup-dev ## Check style, types, layers and migrations
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	DJANGO_ENV=testing $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
-	$(BIN)/bandit -q -c pyproject.toml -r $(SOURCES)
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/actionlint
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
