@@ -9,7 +9,12 @@ HEADER = (
     "Unit No,VIN,License#,Make,Model,Year,Vehicle Type,Fuel,Colour,In Service Date,Notes,Odometer,"
     "Department,Purchase Cost,Home Base"
 )
-MAKES = {"Ford": ("Transit 350", "F150"), "Volkswagen": ("Crafter", "ID. Buzz Cargo"), "Iveco": ("Daily 35S",), "Mercedes": ("Sprinter 316",)}
+MAKES = {
+    "Ford": ("Transit 350", "F150"),
+    "Volkswagen": ("Crafter", "ID. Buzz Cargo"),
+    "Iveco": ("Daily 35S",),
+    "Mercedes": ("Sprinter 316",),
+}
 TYPES = ("van", "pickup", "truck", "sedan")
 FUELS = ("diesel", "petrol", "electric")
 COLOURS = ("white", "blue", "grey", "yellow", "red")

@@ -25,7 +25,9 @@ def empty() -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {VEHICLE}, file_manager_upload, vehicle_management_changebatch, accounts_cause CASCADE")
+        cursor.execute(
+            f"TRUNCATE {VEHICLE}, file_manager_upload, vehicle_management_changebatch, accounts_cause CASCADE"
+        )
         cursor.execute(f"VACUUM {VEHICLE}")
         cursor.execute("CHECKPOINT")
 
@@ -35,7 +37,9 @@ def upload(path: Path) -> int:
 
     fleet, by = setting.fleet_and_person()
     with path.open("rb") as file:
-        made = receive_upload(file, name=path.name, kind="vehicles", fleet=fleet, apply=True, mapping=None, by=by)
+        made = receive_upload(
+            file, name=path.name, kind="vehicles", fleet=fleet, apply=True, mapping=None, by=by
+        )
     return made.pk
 
 
@@ -46,7 +50,10 @@ def import_in_worker(path: Path) -> dict[str, Any]:
     pk = upload(path)
     started = time.perf_counter()
     ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.worker"], check=True, stdout=subprocess.PIPE, env=setting.environment()
+        [sys.executable, "-m", "benchmarks.worker"],
+        check=True,
+        stdout=subprocess.PIPE,
+        env=setting.environment(),
     )
     told = json.loads(ran.stdout.splitlines()[-1])
     done = Upload.objects.get(pk=pk)
@@ -124,7 +131,9 @@ def report(small: dict[str, Any], large: dict[str, Any]) -> None:
         )
     speed = (large["rows"] / large["first"]["seconds"]) / (small["rows"] / small["first"]["seconds"])
     memory = large["first"]["mb"] / small["first"]["mb"]
-    print(f"rows/s at {large['rows']:,} are {speed:.2f} of those at {small['rows']:,}; memory {memory:.2f} times")
+    print(
+        f"rows/s at {large['rows']:,} are {speed:.2f} of those at {small['rows']:,}; memory {memory:.2f} times"
+    )
 
 
 def main() -> None:

@@ -34,7 +34,10 @@ def servers() -> Iterator[Path]:
     started: list[Child] = []
     try:
         os.environ |= {"FLEET_HOME": str(home), "DJANGO_ENV": "development", "DEMO": "0"}
-        for server in (Postgres(home, environment=os.environ.copy()), Valkey(home, environment=os.environ.copy())):
+        for server in (
+            Postgres(home, environment=os.environ.copy()),
+            Valkey(home, environment=os.environ.copy()),
+        ):
             started.append(_start(server, home))
             os.environ["DATABASE_URL" if server.name == "postgres" else "REDIS_URL"] = server.url
         prepare_django()

@@ -41,7 +41,11 @@ def merge_customers(rows: Sequence[dict[str, Any]], *, by: Actor, cause: Cause) 
         held = {customer.pk: customer for customer in locked}
         seen = set(Customer.objects.visible_to(by).filter(pk__in=targets).values_list("pk", flat=True))
         merged = [_merge(item, held.get(item["target"]), item["target"] in seen) for item in rows]
-        _create([(item, result) for item, result in zip(rows, merged, strict=True) if result.outcome == "c"], by, cause)
+        _create(
+            [(item, result) for item, result in zip(rows, merged, strict=True) if result.outcome == "c"],
+            by,
+            cause,
+        )
         changed = {result.pk for result in merged if result.outcome == "u"}
         Customer.objects.bulk_update(
             [held[pk] for pk in changed], [*TEXTS, "attributes", "version", "updated_at"], batch_size=1_000
@@ -53,7 +57,9 @@ def _merge(item: dict[str, Any], customer: Customer | None, is_visible: bool) ->
     if customer is None:
         return _new(item)
     if not is_visible:
-        return _refused(item, "taken", _("This customer is taken by one that you do not see; choose another external id."))
+        return _refused(
+            item, "taken", _("This customer is taken by one that you do not see; choose another external id.")
+        )
     changes = _changes(item, customer)
     if not changes:
         return MergedRow(item["row"], pk=customer.pk)

@@ -27,7 +27,9 @@ LEAST_SWEPT = 64
 MOST_TIME_AHEAD = timedelta(minutes=5)
 
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-PLAIN_NUMBERS = re.compile(r"(?:(?:-?(?:0|[1-9]\d{0,14})(?:\.\d{1,12})?)?\n)*(?:-?(?:0|[1-9]\d{0,14})(?:\.\d{1,12})?)?\Z")
+PLAIN_NUMBERS = re.compile(
+    r"(?:(?:-?(?:0|[1-9]\d{0,14})(?:\.\d{1,12})?)?\n)*(?:-?(?:0|[1-9]\d{0,14})(?:\.\d{1,12})?)?\Z"
+)
 _PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,12})?\Z")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d{1,3})?\Z|[-+]?\.\d+\Z")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?\Z")
@@ -99,7 +101,9 @@ class Column:
             return self._swept(self.sweep, cells, 0)
         return self._remembered(cells)
 
-    def _swept(self, sweep: Sweep, cells: Sequence[str], first: int) -> tuple[list[str], list[tuple[int, Refused]]]:
+    def _swept(
+        self, sweep: Sweep, cells: Sequence[str], first: int
+    ) -> tuple[list[str], list[tuple[int, Refused]]]:
         """Sweep the column, or its halves: one faulty cell costs a closer look at its neighbours alone."""
         swept = sweep(cells)
         if swept is not None:
@@ -216,7 +220,10 @@ def parse_id(cell: str) -> str:
 
 def parse_vin(cell: str) -> str:
     if len(cell) > 64 or not cell.isprintable():
-        raise Refused(_("“%(value)s” is not a VIN: that has 17 letters and digits.") % {"value": cell[:100]}, "not_a_vin")
+        raise Refused(
+            _("“%(value)s” is not a VIN: that has 17 letters and digits.") % {"value": cell[:100]},
+            "not_a_vin",
+        )
     return escaped(vin.normalise(cell))
 
 
@@ -231,7 +238,9 @@ def year_parser(order: str) -> Parser:
             year = found.year
         if year is None or not FIRST_MODEL_YEAR <= year <= latest:
             message = _("“%(value)s” is not a year between %(first)d and %(latest)d.")
-            raise Refused(message % {"value": cell[:100], "first": FIRST_MODEL_YEAR, "latest": latest}, "not_a_year")
+            raise Refused(
+                message % {"value": cell[:100], "first": FIRST_MODEL_YEAR, "latest": latest}, "not_a_year"
+            )
         return str(year)
 
     return parse
@@ -254,7 +263,9 @@ def time_parser(order: str, zone: ZoneInfo, *, may_be_ahead: bool) -> Parser:
     def parse(cell: str) -> str:
         found = parse_time(cell, order, zone)
         if found is None:
-            message = _("“%(value)s” is not a time such as 2026-01-31T14:05:00+01:00 (dates are read as %(order)s).")
+            message = _(
+                "“%(value)s” is not a time such as 2026-01-31T14:05:00+01:00 (dates are read as %(order)s)."
+            )
             raise Refused(message % {"value": cell[:100], "order": order}, "not_a_time")
         if not may_be_ahead and found > latest:
             message = _("“%(value)s” lies more than 5 minutes ahead; a status is of now or of the past.")
@@ -272,7 +283,12 @@ def number_parser(attribute: Attribute, factor: float) -> Parser:
         number = float(number_text(bare)) * factor
         if not math.isfinite(number) or not least <= number <= most:
             message = _("%(value)s is not between %(least)s and %(most)s %(unit)s.")
-            bounds = {"value": cell[:100], "least": f"{least:g}", "most": f"{most:,.0f}", "unit": attribute.unit}
+            bounds = {
+                "value": cell[:100],
+                "least": f"{least:g}",
+                "most": f"{most:,.0f}",
+                "unit": attribute.unit,
+            }
             raise Refused(message % bounds, "out_of_range")
         return repr(round(number, 6))
 
@@ -298,7 +314,9 @@ def parse_email(cell: str) -> str:
     return escaped(cell.lower())
 
 
-def parser_for(type_: str, *, order: str, zone: ZoneInfo, factor: float = 1.0, may_be_ahead: bool = False) -> Parser:
+def parser_for(
+    type_: str, *, order: str, zone: ZoneInfo, factor: float = 1.0, may_be_ahead: bool = False
+) -> Parser:
     """The parser that ``schemas.Field.type`` names."""
     if type_.startswith("text"):
         return text_parser(int(type_.removeprefix("text")))

@@ -60,7 +60,9 @@ def _delimiter(lines: list[str]) -> str:
 
 def _header_index(rows: list[list[str]], *, skip: int) -> int:
     """The first row as wide as most are: what stands above is a title."""
-    filled = [(index, row) for index, row in enumerate(rows) if index >= skip and any(cell.strip() for cell in row)]
+    filled = [
+        (index, row) for index, row in enumerate(rows) if index >= skip and any(cell.strip() for cell in row)
+    ]
     if not filled:
         raise UnreadableFile(_("The file holds no rows; it should hold a header and rows below it."))
     width = Counter(len(row) for _index, row in filled).most_common(1)[0][0]
@@ -126,7 +128,7 @@ def _framed(rows: list[list[str]], first: int, width: int) -> CsvBlock:
 
 
 def _open_quote(row: int) -> UnreadableFile:
-    message = _("A quote (\") that opens in or before row %(row)d is never closed; close it or double it.")
+    message = _('A quote (") that opens in or before row %(row)d is never closed; close it or double it.')
     return UnreadableFile(message % {"row": row})
 
 

@@ -5,13 +5,24 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
-MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}
+MONTHS = {
+    name: number
+    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
+}
 ORDERS = frozenset({"YMD", "DMY", "MDY"})
 
 _TIME = r"(?:[T\s]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>[.,]\d{1,9})?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
-_NUMERIC = re.compile(r"\s*(?P<a>\d{1,4})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{1,4})" + _TIME + r"\s*\Z")
-_NAMED = re.compile(r"\s*(?P<day>\d{1,2})[-\s./]*(?P<month>[A-Za-z]{3,9})\.?[-\s,./]*(?P<year>\d{4}|\d{2})" + _TIME + r"\s*\Z")
-_NAMED_US = re.compile(r"\s*(?P<month>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})" + _TIME + r"\s*\Z")
+_NUMERIC = re.compile(
+    r"\s*(?P<a>\d{1,4})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{1,4})" + _TIME + r"\s*\Z"
+)
+_NAMED = re.compile(
+    r"\s*(?P<day>\d{1,2})[-\s./]*(?P<month>[A-Za-z]{3,9})\.?[-\s,./]*(?P<year>\d{4}|\d{2})" + _TIME + r"\s*\Z"
+)
+_NAMED_US = re.compile(
+    r"\s*(?P<month>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})"
+    + _TIME
+    + r"\s*\Z"
+)
 _COMPACT = re.compile(r"\s*(?P<a>(?:19|20)\d{2})(?P<b>\d{2})(?P<c>\d{2})\s*\Z")
 
 

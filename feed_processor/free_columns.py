@@ -73,7 +73,9 @@ class FreeColumn:
         if "\x00" in trimmed:
             raise Refused(_("The cell holds a NUL character, which cannot be stored."), "nul")
         if len(trimmed) > MOST_TEXT:
-            raise Refused(_("The text has %(n)d characters; up to 10,000 are stored.") % {"n": len(trimmed)}, "too_long")
+            raise Refused(
+                _("The text has %(n)d characters; up to 10,000 are stored.") % {"n": len(trimmed)}, "too_long"
+            )
         if self.kind == "number" and is_plain_number(trimmed):
             return self._key + trimmed
         if self.kind == "boolean" and trimmed.lower() in BOOLEANS:
@@ -83,5 +85,9 @@ class FreeColumn:
         return self._key + escaped(orjson.dumps(trimmed).decode())
 
     def _misfit(self, cell: str) -> Refused:
-        message = _("“%(value)s” does not fit %(name)s, which is a %(kind)s; it is kept as text, which rules do not know.")
-        return Refused(message % {"value": cell[:100], "name": self.name, "kind": self.kind}, "attribute_kind")
+        message = _(
+            "“%(value)s” does not fit %(name)s, which is a %(kind)s; it is kept as text, which rules do not know."
+        )
+        return Refused(
+            message % {"value": cell[:100], "name": self.name, "kind": self.kind}, "attribute_kind"
+        )

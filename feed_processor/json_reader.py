@@ -59,7 +59,9 @@ def _array_path(stream: BinaryIO, encoding: str) -> str:
     if len(arrays) == 1:
         return f"{arrays[0]}.item"
     if arrays:
-        raise UnreadableFile(_("The object holds several arrays (%(names)s); send one array.") % {"names": ", ".join(arrays)})
+        raise UnreadableFile(
+            _("The object holds several arrays (%(names)s); send one array.") % {"names": ", ".join(arrays)}
+        )
     raise UnreadableFile(_("The JSON holds no array of objects; send an array, or an object that holds one."))
 
 
@@ -91,13 +93,21 @@ def _line(line: bytes) -> dict[str, Any] | BadRow:
     try:
         return _checked(orjson.loads(line))
     except orjson.JSONDecodeError as error:
-        return BadRow(_("The line is no JSON: %(error)s.") % {"error": error.msg}, "row_json", line[:200].decode("utf-8", "replace"))
+        return BadRow(
+            _("The line is no JSON: %(error)s.") % {"error": error.msg},
+            "row_json",
+            line[:200].decode("utf-8", "replace"),
+        )
 
 
 def _checked(item: Any) -> dict[str, Any] | BadRow:
     if isinstance(item, dict):
         return item
-    return BadRow(_("“%(item)s” is no object with named values.") % {"item": str(item)[:100]}, "row_json", str(item)[:200])
+    return BadRow(
+        _("“%(item)s” is no object with named values.") % {"item": str(item)[:100]},
+        "row_json",
+        str(item)[:200],
+    )
 
 
 def _broken(error: Exception, after: int | None = None) -> UnreadableFile:

@@ -101,7 +101,9 @@ class Listener:
                     bus.append_once(Channel.TELEMETRY_RAW, heard[1], within_s=SAME_WITHIN_S)
 
     def _consume_readings(self) -> None:
-        consumer = get_bus().consume(Channel.TELEMETRY_RAW, group=GROUP, name=f"{socket.gethostname()}-{os.getpid()}")
+        consumer = get_bus().consume(
+            Channel.TELEMETRY_RAW, group=GROUP, name=f"{socket.gethostname()}-{os.getpid()}"
+        )
         while self._turns("readings"):
             entries = consumer.take(TAKEN_AT_ONCE, timeout_s=1.0)
             if entries:

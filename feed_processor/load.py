@@ -69,7 +69,9 @@ def _merge_vehicles(
     letters.update(dict.fromkeys(merged.created, "c") | dict.fromkeys(merged.updated, "u"))
     letters.update(dict.fromkeys(merged.refused, "f"))
     for row in merged.refused:
-        message = _("The vehicle's id or VIN was given to another vehicle meanwhile; look it up and send the row again.")
+        message = _(
+            "The vehicle's id or VIN was given to another vehicle meanwhile; look it up and send the row again."
+        )
         outcomes.faults.append(Fault(row, "", "", "taken", message))
 
 
@@ -90,7 +92,9 @@ def _merge_statuses(
 ) -> None:
     rows = [_status_row(item) for item in _payload(load, first, last)]
     changed = record_statuses(rows, cause=load.cause.data, received_at=load.received_at)
-    letters.update({row.row: "u" for row, did in zip(rows, changed, strict=True) if did and row.row is not None})
+    letters.update(
+        {row.row: "u" for row, did in zip(rows, changed, strict=True) if did and row.row is not None}
+    )
 
 
 def _status_row(item: Mapping[str, Any]) -> StatusRow:
@@ -115,7 +119,9 @@ def _merge_tasks(
     _take(merge_tasks(rows, by=load.actor, cause=load.cause), letters, objects, outcomes)
 
 
-def _take(merged: Sequence[Any], letters: dict[int, str], objects: dict[int, int], outcomes: Outcomes) -> None:
+def _take(
+    merged: Sequence[Any], letters: dict[int, str], objects: dict[int, int], outcomes: Outcomes
+) -> None:
     for result in merged:
         letters[result.row] = result.outcome
         if result.pk:
@@ -123,7 +129,9 @@ def _take(merged: Sequence[Any], letters: dict[int, str], objects: dict[int, int
         if result.outcome == "u":
             outcomes.changes[result.row] = (result.pk, result.changes)
         if result.outcome == "f":
-            outcomes.faults.append(Fault(result.row, result.column, result.value, result.code, result.message))
+            outcomes.faults.append(
+                Fault(result.row, result.column, result.value, result.code, result.message)
+            )
 
 
 MERGES = {

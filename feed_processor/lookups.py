@@ -47,7 +47,9 @@ class LookupColumn:
         if not pks:
             return Refused(_("“%(value)s” is no %(noun)s that you see.") % words, "unknown_name")
         if len(set(pks)) > 1:
-            return Refused(_("“%(value)s” names %(n)d %(noun)ss; use an id that only one has.") % words, "ambiguous_name")
+            return Refused(
+                _("“%(value)s” names %(n)d %(noun)ss; use an id that only one has.") % words, "ambiguous_name"
+            )
         return str(pks[0])
 
 

@@ -61,7 +61,9 @@ def check_mapping(chosen: Mapping[str, str | None], headers: Sequence[str], sche
     for target in targets:
         if target not in schema.fields and not (target.startswith(ATTRIBUTE) and 10 < len(target) <= 111):
             known = ", ".join(schema.fields)
-            message = _("“%(target)s” is no field of %(kind)s; choose one of %(known)s, or attributes.<name>.")
+            message = _(
+                "“%(target)s” is no field of %(kind)s; choose one of %(known)s, or attributes.<name>."
+            )
             raise BadMapping(message % {"target": target, "kind": schema.kind, "known": known})
     twice = next((target for target in targets if targets.count(target) > 1), None)
     if twice:
@@ -72,7 +74,9 @@ def kind_of(found: Survey) -> str:
     """Raises UnclearFile where the headers do not tell."""
     kind = guess_kind(found.headers)
     if kind is None:
-        raise UnclearFile(_("The headers do not tell whether these are vehicles, customers, statuses or tasks; choose one."))
+        raise UnclearFile(
+            _("The headers do not tell whether these are vehicles, customers, statuses or tasks; choose one.")
+        )
     return kind
 
 
@@ -82,7 +86,10 @@ def demand_key(columns: Sequence[PlannedColumn], kind: str) -> None:
     needed = {"title"} if kind == "tasks" and not fields & {"external_id"} else set(SCHEMAS[kind].keys)
     if not fields & needed:
         names = ", ".join(sorted(needed))
-        raise UnclearFile(_("No column is known as a key of %(kind)s; choose which one is %(names)s.") % {"kind": kind, "names": names})
+        raise UnclearFile(
+            _("No column is known as a key of %(kind)s; choose which one is %(names)s.")
+            % {"kind": kind, "names": names}
+        )
 
 
 def _planned(
@@ -109,7 +116,11 @@ def _plausible(matched: dict[str, str], found: Survey, kind: str) -> dict[str, s
     if kind != "vehicles":
         return matched
     types = SCHEMAS[kind].fields
-    return {header: name for header, name in matched.items() if _looks_like(types[name].type, found.profiles[header])}
+    return {
+        header: name
+        for header, name in matched.items()
+        if _looks_like(types[name].type, found.profiles[header])
+    }
 
 
 def _looks_like(type_: str, profile: Profile) -> bool:

@@ -35,7 +35,9 @@ def sniff(stream: BinaryIO) -> Dialect:
 
 def _refuse_other_formats(head: bytes) -> None:
     magics = {
-        b"PK\x03\x04": _("This is a spreadsheet or zip archive, not CSV or JSON; save it as CSV and drop that."),
+        b"PK\x03\x04": _(
+            "This is a spreadsheet or zip archive, not CSV or JSON; save it as CSV and drop that."
+        ),
         b"\xd0\xcf\x11\xe0": _("This is an Excel workbook, not CSV or JSON; save it as CSV and drop that."),
         b"\x1f\x8b": _("This file is compressed; unpack it and drop what is inside."),
         b"%PDF": _("This is a PDF, not CSV or JSON; export the table as CSV and drop that."),

@@ -51,7 +51,9 @@ def take_readings(consumer: Consumer, entries: Sequence[Entry]) -> int:
     if rows:
         record_statuses(rows, cause=CAUSE)
     for entry, readings in read:
-        _settle(consumer, entry, [reading.vehicle_id for reading in readings if reading.vehicle_id not in known])
+        _settle(
+            consumer, entry, [reading.vehicle_id for reading in readings if reading.vehicle_id not in known]
+        )
     return len(rows)
 
 
@@ -89,7 +91,9 @@ def parse_reading(item: Any) -> Reading:
     try:
         values = check_attributes(told)
     except ValidationError as error:
-        name, messages = next(iter(error.message_dict.items())) if hasattr(error, "error_dict") else ("", error.messages)
+        name, messages = (
+            next(iter(error.message_dict.items())) if hasattr(error, "error_dict") else ("", error.messages)
+        )
         raise BadReading(f"{name}: {messages[0]}" if name else messages[0]) from error
     return Reading(vehicle_id, _time_of(item), values)
 
@@ -107,5 +111,7 @@ def _time_of(item: dict[str, Any]) -> datetime | None:
         message = _("timestamp: “%(value)s” is not a time with an offset, such as 2026-01-31T14:05:00Z.")
         raise BadReading(message % {"value": str(text)[:64]}) from error
     if at > timezone.now() + TOO_FAR_AHEAD:
-        raise BadReading(_("timestamp: “%(value)s” lies more than 5 minutes ahead.") % {"value": str(text)[:64]})
+        raise BadReading(
+            _("timestamp: “%(value)s” lies more than 5 minutes ahead.") % {"value": str(text)[:64]}
+        )
     return at

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
 from feed_processor.convert import Fault
@@ -91,7 +92,9 @@ def _match_vehicles(load: Load) -> None:
         LEFT JOIN {VEHICLE} v ON v.id = {target}"""
     if source.statuses:
         joins += f" LEFT JOIN {STATUS} t ON t.vehicle_id = v.id"
-    if not _rows(f"SELECT FROM {table} WHERE vehicle_id IS NULL AND COALESCE(vin, plate) IS NOT NULL LIMIT 1"):
+    if not _rows(
+        f"SELECT FROM {table} WHERE vehicle_id IS NULL AND COALESCE(vin, plate) IS NOT NULL LIMIT 1"
+    ):
         # Every row names its vehicle by the id: it is found and compared in one join.
         target = "v.id"
         joins = f"LEFT JOIN {VEHICLE} v ON v.vehicle_id = s.vehicle_id AND v.deleted_at IS NULL"
@@ -176,7 +179,9 @@ def _invisible(table: str, actor: Actor) -> Iterator[Fault]:
         {"fleets": sorted(actor.fleet_pks)},
     )
     for row, value in found:
-        message = _("“%(value)s” is taken by a vehicle that you do not see; choose another id.") % {"value": value}
+        message = _("“%(value)s” is taken by a vehicle that you do not see; choose another id.") % {
+            "value": value
+        }
         yield Fault(row, "", value, "taken", message)
 
 
@@ -187,14 +192,20 @@ def _of_several(table: str) -> Iterator[Fault]:
             f", (SELECT {column} AS shared FROM {VEHICLE} WHERE deleted_at IS NULL AND {column} IS NOT NULL"
             f" GROUP BY {column} HAVING count(*) > 1) d"
         )
-        for row, value in _refuse(table, f"m.target IS NULL AND {first} AND s.{column} = d.shared", several, f"s.{column}"):
-            message = _("Several vehicles have “%(value)s”; name the vehicle by its vehicle_id.") % {"value": value}
+        for row, value in _refuse(
+            table, f"m.target IS NULL AND {first} AND s.{column} = d.shared", several, f"s.{column}"
+        ):
+            message = _("Several vehicles have “%(value)s”; name the vehicle by its vehicle_id.") % {
+                "value": value
+            }
             yield Fault(row, column, value, "several", message)
 
 
 def _of_another(table: str, column: str, further: str) -> Iterator[Fault]:
     """The row's VIN or plate is known, but only of other vehicles than the one that its first key names."""
-    first = {"vin": "s.vehicle_id IS NOT NULL", "plate": "(s.vehicle_id IS NOT NULL OR s.vin IS NOT NULL)"}[column]
+    first = {"vin": "s.vehicle_id IS NOT NULL", "plate": "(s.vehicle_id IS NOT NULL OR s.vin IS NOT NULL)"}[
+        column
+    ]
     others = (
         f"EXISTS (SELECT FROM {VEHICLE} v WHERE v.{column} = s.{column} AND v.deleted_at IS NULL"
         f" AND v.id IS DISTINCT FROM m.target)"
@@ -205,7 +216,9 @@ def _of_another(table: str, column: str, further: str) -> Iterator[Fault]:
     )
     condition = f"s.{column} IS NOT NULL AND {first} {further} AND {others} AND {own}"
     for row, value in _refuse(table, condition, "", f"s.{column}"):
-        message = _("“%(value)s” belongs to another vehicle than the row's first key names.") % {"value": value}
+        message = _("“%(value)s” belongs to another vehicle than the row's first key names.") % {
+            "value": value
+        }
         yield Fault(row, column, value, "keys_differ", message)
 
 
@@ -233,7 +246,10 @@ def _vin_twice(table: str) -> Iterator[Fault]:
         WHERE m.seq = named.seq AND named.identity <> shared.identity
         RETURNING m.row, named.vin, shared.row""")
     for row, value, other in found:
-        message = _("VIN “%(vin)s” is also that of another vehicle, in row %(other)d.") % {"vin": value, "other": other}
+        message = _("VIN “%(vin)s” is also that of another vehicle, in row %(other)d.") % {
+            "vin": value,
+            "other": other,
+        }
         yield Fault(row, "vin", value, "vin_twice", message)
 
 
@@ -254,8 +270,8 @@ def _repeats(kind: str, table: str) -> Iterator[Fault]:
             )
             UPDATE {table}_matched m SET outcome = 'r' FROM last
             WHERE m.target = last.target AND m.row <> last.row AND m.outcome IS DISTINCT FROM 'f'
-            RETURNING m.row, '', last.row""")
-        yield from _told_repeats(known)
+            RETURNING m.row, last.row""")
+        yield from _told_repeats(kind, known)
     untargeted = "" if kind == "statuses" else " AND m.target IS NULL"
     found = _rows(f"""
         WITH named AS MATERIALIZED (
@@ -267,11 +283,19 @@ def _repeats(kind: str, table: str) -> Iterator[Fault]:
         )
         UPDATE {table}_matched m SET outcome = 'r' FROM named JOIN last USING (identity)
         WHERE m.seq = named.seq AND named.row <> last.row
-        RETURNING m.row, substr(named.identity, 2), last.row""")
-    yield from _told_repeats(found)
+        RETURNING m.row, last.row""")
+    yield from _told_repeats(kind, found)
 
 
-def _told_repeats(found: Iterable[tuple[Any, ...]]) -> Iterator[Fault]:
-    for row, value, last in found:
-        message = _("The row's object stands again in this file, in row %(last)d, which counts.") % {"last": last}
-        yield Fault(row, "", value, "repeated", message, "NOTICE")
+NAMED_AGAIN = {
+    "vehicles": gettext_lazy("The same vehicle stands again in this file; its last row counts."),
+    "statuses": gettext_lazy("The same vehicle and time stand again in this file; their last row counts."),
+    "customers": gettext_lazy("The same customer stands again in this file; its last row counts."),
+    "tasks": gettext_lazy("The same task stands again in this file; its last row counts."),
+}
+
+
+def _told_repeats(kind: str, found: Iterable[tuple[Any, ...]]) -> Iterator[Fault]:
+    for row, last in found:
+        where = _("row %(last)d counts") % {"last": last}
+        yield Fault(row, "", where, "repeated", str(NAMED_AGAIN[kind]), "NOTICE")

@@ -13,7 +13,17 @@ from django.utils.translation import gettext_lazy
 from accounts.actors import Actor
 from feed_processor import lookups
 from feed_processor.blocks import Block, read_blocks
-from feed_processor.convert import CLEAR, NULL, Column, Fault, Refused, cell_text, escaped, parser_for, sweep_for
+from feed_processor.convert import (
+    CLEAR,
+    NULL,
+    Column,
+    Fault,
+    Refused,
+    cell_text,
+    escaped,
+    parser_for,
+    sweep_for,
+)
 from feed_processor.dates import settle_order
 from feed_processor.dialect import MISSING, Dialect
 from feed_processor.free_columns import FreeColumn
@@ -77,26 +87,40 @@ class Stager:
                 name = column.field.removeprefix(ATTRIBUTE)
                 self.free.append(FreeColumn(column.header, name, held.get(name, column.kind)))
             else:
-                self._add(column, schema.fields[column.field].type, factor_of(column.header, schema.fields[column.field]))
+                self._add(
+                    column,
+                    schema.fields[column.field].type,
+                    factor_of(column.header, schema.fields[column.field]),
+                )
 
     def _new_attributes(self) -> dict[str, str]:
         free = [column for column in self.columns if column.field and column.field.startswith(ATTRIBUTE)]
-        return {column.field.removeprefix(ATTRIBUTE): column.kind for column in free if column.field and column.samples}
+        return {
+            column.field.removeprefix(ATTRIBUTE): column.kind
+            for column in free
+            if column.field and column.samples
+        }
 
     def _add(self, column: PlannedColumn, type_: str, factor: float) -> None:
         name = column.field or ""
         finder = self._finder(name, type_)
         if finder is not None:
-            (self.keys if name in ("vehicle_id", "vin", "plate") else self.fields)[name] = finder(column.header)
+            (self.keys if name in ("vehicle_id", "vin", "plate") else self.fields)[name] = finder(
+                column.header
+            )
             return
         order = settle_order(frozenset(column.orders), self.date_order)
-        parse = parser_for(type_, order=order, zone=self.zone, factor=factor, may_be_ahead=self.kind == "tasks")
+        parse = parser_for(
+            type_, order=order, zone=self.zone, factor=factor, may_be_ahead=self.kind == "tasks"
+        )
         self.fields[name] = Column(column.header, parse, sweep_for(type_, factor))
 
     def _finder(self, name: str, type_: str) -> Callable[[str], lookups.LookupColumn] | None:
         """Columns that name another thing; outside a vehicle file, the vehicle is such a thing too."""
         if name in ("vehicle_id", "vin", "plate") and self.kind in ("statuses", "tasks"):
-            return lambda header: lookups.LookupColumn(header, lookups.vehicles(self.actor, name), _("vehicle"))
+            return lambda header: lookups.LookupColumn(
+                header, lookups.vehicles(self.actor, name), _("vehicle")
+            )
         finds = {"fleet": (lookups.fleets, _("fleet")), "customer": (lookups.customers, _("customer"))}
         if name == "assignee":
             finds["email"] = (lookups.assignees, _("active person"))
@@ -187,7 +211,10 @@ class Stager:
                 if found[index] == NULL:
                     found[index] = text
                 else:
-                    error = Refused(_("“%(v)s” names another vehicle than the row's first key.") % {"v": cells[index]}, "keys_differ")
+                    error = Refused(
+                        _("“%(v)s” names another vehicle than the row's first key.") % {"v": cells[index]},
+                        "keys_differ",
+                    )
                     faults.append(_fault(block, column.header, cells[index], index, error))
         return found
 
@@ -200,7 +227,8 @@ class Stager:
             texts, told = column.convert(cells)
             fragments.append(texts)
             faults.extend(
-                _fault(block, column.header, str(cells[index]), index, error, misfit=True) for index, error in told
+                _fault(block, column.header, str(cells[index]), index, error, misfit=True)
+                for index, error in told
             )
             if not isinstance(cells, tuple):
                 for index, cell in enumerate(cells):
@@ -210,11 +238,17 @@ class Stager:
             return [NULL] * len(block.numbers)
         return ["{" + ",".join(filter(None, row)) + "}" for row in zip(*fragments, strict=True)]
 
-    def _without_faulty(self, block: Block, values: dict[str, list[str]], faults: list[Fault]) -> Iterable[int]:
+    def _without_faulty(
+        self, block: Block, values: dict[str, list[str]], faults: list[Fault]
+    ) -> Iterable[int]:
         """Places of the rows that have a key and no fault; rows without a key become faults here."""
         faulty = {fault.row for fault in faults if fault.level == "FAULT"}
         keys = [values[name] for name in self._key_columns() if name in values]
-        empty = [row == (NULL,) * len(keys) for row in zip(*keys, strict=True)] if keys else [True] * len(block.numbers)
+        empty = (
+            [row == (NULL,) * len(keys) for row in zip(*keys, strict=True)]
+            if keys
+            else [True] * len(block.numbers)
+        )
         if not faulty and not any(empty):
             return range(len(block.numbers))
         good = []
@@ -252,7 +286,9 @@ class Stager:
         return "\t".join([str(self.seq), str(row), *[NULL] * (len(self.names) - 2)])
 
 
-def _fault(block: Block, header: str, value: str, index: int, error: Refused, *, misfit: bool = False) -> Fault:
+def _fault(
+    block: Block, header: str, value: str, index: int, error: Refused, *, misfit: bool = False
+) -> Fault:
     level = "NOTICE" if misfit and error.code == "attribute_kind" else "FAULT"
     shown = "" if value == CLEAR else value[:200].replace("\x00", "")
     return Fault(block.numbers[index], header, shown, error.code, str(error), level)
@@ -271,7 +307,9 @@ def _array(names: list[str] | None) -> str:
 
 def _vin_notices(block: Block, vins: Sequence[str], header: str) -> Iterator[Fault]:
     for index in vin.wrong_check_digits(vins):
-        message = _("The check digit of VIN “%(vin)s” is wrong: one of its characters may be mistyped.") % {"vin": vins[index]}
+        message = _("The check digit of VIN “%(vin)s” is wrong: one of its characters may be mistyped.") % {
+            "vin": vins[index]
+        }
         yield Fault(block.numbers[index], header, vins[index], "vin_check_digit", message, "NOTICE")
 
 
@@ -283,7 +321,9 @@ def create_table(kind: str, table: str) -> None:
         cursor.execute(f"CREATE UNLOGGED TABLE {table} ({columns}) WITH (autovacuum_enabled = false)")
 
 
-def stage(stream: BinaryIO, dialect: Dialect, stager: Stager, on_block: Callable[[int, list[Fault]], None]) -> int:
+def stage(
+    stream: BinaryIO, dialect: Dialect, stager: Stager, on_block: Callable[[int, list[Fault]], None]
+) -> int:
     """Copy the whole file into a new staging table, in the caller's transaction; answers its rows.
 
     ``on_block`` is given the rows read so far and the faults of each block.

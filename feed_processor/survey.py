@@ -41,7 +41,11 @@ class Profile:
     def is_settled(self) -> bool:
         """Nothing more can be learned: it is plain text."""
         undated = self.dates == 0 and self.others >= TRIALS
-        return undated and not (self.is_number or self.is_boolean or self.is_status) and len(self.samples) == SAMPLES
+        return (
+            undated
+            and not (self.is_number or self.is_boolean or self.is_status)
+            and len(self.samples) == SAMPLES
+        )
 
     @property
     def _has_seen_enough(self) -> bool:

@@ -31,7 +31,14 @@ def forget_faults(upload: Upload) -> None:
 def _copy(upload: Upload, faults: Sequence[Fault]) -> None:
     table = UploadFault._meta.db_table
     lines = (
-        "\t".join((str(upload.pk), fault.level, str(fault.row), *map(_text, (fault.column, fault.value, fault.code, fault.message))))
+        "\t".join(
+            (
+                str(upload.pk),
+                fault.level,
+                str(fault.row),
+                *map(_text, (fault.column, fault.value, fault.code, fault.message)),
+            )
+        )
         for fault in faults
     )
     with connection.cursor() as cursor:
@@ -51,7 +58,11 @@ def _count(upload: Upload, faults: Sequence[Fault]) -> None:
     for key, count in counts.items():
         level, column, code = key
         group, created = UploadFaultGroup.objects.get_or_create(
-            upload=upload, level=level, column=column, code=code, defaults={"message": messages[key], "count": count}
+            upload=upload,
+            level=level,
+            column=column,
+            code=code,
+            defaults={"message": messages[key], "count": count},
         )
         if not created:
             UploadFaultGroup.objects.filter(pk=group.pk).update(count=F("count") + count)

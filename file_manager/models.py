@@ -29,17 +29,24 @@ class Upload(models.Model):
     name = models.CharField(_("file name"), max_length=255)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.AUTO)
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.UPLOADED)
-    fleet = models.ForeignKey(Fleet, null=True, on_delete=models.PROTECT, related_name="uploads", verbose_name=_("fleet"))
-    by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="uploads", verbose_name=_("uploaded by"))
+    fleet = models.ForeignKey(
+        Fleet, null=True, on_delete=models.PROTECT, related_name="uploads", verbose_name=_("fleet")
+    )
+    by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="uploads", verbose_name=_("uploaded by")
+    )
     by_key = models.ForeignKey(ApiKey, null=True, on_delete=models.SET_NULL, related_name="uploads")
     cause = models.ForeignKey(Cause, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     stored_as = models.CharField(max_length=300)
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     apply = models.BooleanField(default=True, help_text=_("Apply without asking where nothing is unclear."))
-    dialect = models.JSONField(default=dict, help_text=_("How it was read: format, encoding, delimiter, header."))
+    dialect = models.JSONField(
+        default=dict, help_text=_("How it was read: format, encoding, delimiter, header.")
+    )
     columns = models.JSONField(
-        default=list, help_text=_("[{header, samples, field, how}] in the file's order: what each column became.")
+        default=list,
+        help_text=_("[{header, samples, field, how}] in the file's order: what each column became."),
     )
     mapping = models.JSONField(default=dict, help_text=_("What the person chose: {header: field or null}."))
     total_is_final = models.BooleanField(default=False)
@@ -95,7 +102,9 @@ class UploadChunk(models.Model):
 
     class Meta:
         ordering = ("upload", "first_seq")
-        constraints = (models.UniqueConstraint(fields=("upload", "first_seq"), name="upload_chunk_is_unique"),)
+        constraints = (
+            models.UniqueConstraint(fields=("upload", "first_seq"), name="upload_chunk_is_unique"),
+        )
 
     def __str__(self) -> str:
         return f"rows {self.first_seq} to {self.last_seq} of upload {self.upload_id}"
@@ -162,7 +171,9 @@ class UploadFaultGroup(models.Model):
     class Meta:
         ordering = ("upload", "level", "-count")
         constraints = (
-            models.UniqueConstraint(fields=("upload", "level", "column", "code"), name="upload_fault_group_is_unique"),
+            models.UniqueConstraint(
+                fields=("upload", "level", "column", "code"), name="upload_fault_group_is_unique"
+            ),
         )
 
     def __str__(self) -> str:

@@ -23,7 +23,15 @@ from accounts.models import Fleet
 from feed_processor.convert import Fault
 from feed_processor.dialect import Dialect, UnreadableFile
 from feed_processor.load import Outcomes, apply_chunk, drop_tables, staged_rows
-from feed_processor.plan import BadMapping, PlannedColumn, UnclearFile, demand_key, kind_of, plan_columns, unknown_columns
+from feed_processor.plan import (
+    BadMapping,
+    PlannedColumn,
+    UnclearFile,
+    demand_key,
+    kind_of,
+    plan_columns,
+    unknown_columns,
+)
 from feed_processor.settle import settle
 from feed_processor.source import Load
 from feed_processor.stage import Misjudged, Stager, stage
@@ -39,7 +47,13 @@ log = structlog.get_logger(__name__)
 LOCK_CLASS = 7_001
 RETRIES = 5
 FIRST_ROWS = 20_000
-COUNTERS = {"c": "rows_created", "u": "rows_updated", "=": "rows_unchanged", "r": "rows_repeated", "f": "rows_failed"}
+COUNTERS = {
+    "c": "rows_created",
+    "u": "rows_updated",
+    "=": "rows_unchanged",
+    "r": "rows_repeated",
+    "f": "rows_failed",
+}
 
 
 class Canceled(Exception):
@@ -148,7 +162,9 @@ def _plan(upload: Upload, found: Survey) -> None:
     _set(upload, columns=[column.as_dict() for column in unknown_columns(found)])
     kind = upload.kind if upload.kind != Upload.Kind.AUTO else kind_of(found)
     chosen = {**remembered_mapping(upload, kind, found.headers), **upload.mapping}
-    columns = plan_columns(found, kind, {h: t for h, t in chosen.items() if h in found.profiles or h in upload.mapping})
+    columns = plan_columns(
+        found, kind, {h: t for h, t in chosen.items() if h in found.profiles or h in upload.mapping}
+    )
     _set(upload, kind=kind, columns=[column.as_dict() for column in columns])
     demand_key(columns, kind)
     if not upload.apply:
@@ -158,7 +174,10 @@ def _plan(upload: Upload, found: Survey) -> None:
 def _go_on(upload: Upload) -> None:
     """Read, and planned: where a person chose meanwhile, plan anew; then stage, settle and apply."""
     columns = _columns(upload)
-    if any(column.how == "unknown" or upload.mapping.get(column.header, column.field) != column.field for column in columns):
+    if any(
+        column.how == "unknown" or upload.mapping.get(column.header, column.field) != column.field
+        for column in columns
+    ):
         columns = _plan_anew(upload)
     demand_key(columns, upload.kind)
     _stage(upload)
@@ -194,7 +213,9 @@ def _stage_as_planned(upload: Upload) -> None:
         zone = ZoneInfo(fleet.time_zone)
         stager = Stager(upload.kind, _columns(upload), _actor(upload), zone, fleet.date_order, _table(upload))
         with storage.opened(upload.stored_as) as stream:
-            rows = stage(stream, Dialect.from_dict(upload.dialect), stager, lambda read, faults: _hear(upload, faults))
+            rows = stage(
+                stream, Dialect.from_dict(upload.dialect), stager, lambda read, faults: _hear(upload, faults)
+            )
         faults = settle(_load(upload))
         while some := list(islice(faults, 10_000)):
             add_faults(upload, some)
@@ -246,7 +267,13 @@ def _apply_with_retries(upload: Upload, load: Load, first: int, last: int) -> No
         except (IntegrityError, OperationalError) as error:
             if attempt == RETRIES or not _is_contention(error):
                 raise
-            log.warning("import chunk meets another", upload=upload.pk, first=first, attempt=attempt, reason=str(error))
+            log.warning(
+                "import chunk meets another",
+                upload=upload.pk,
+                first=first,
+                attempt=attempt,
+                reason=str(error),
+            )
             with transaction.atomic():
                 list(settle(load))
 
@@ -271,7 +298,14 @@ def _note_done(upload: Upload, first: int, last: int, outcomes: Outcomes) -> Non
         cursor.execute(
             f"INSERT INTO {table} (upload_id, first_seq, last_seq, rows, outcomes, object_ids, done_at)"
             " VALUES (%s, %s, %s, %s::int[], %s, %s::bigint[], now())",
-            [upload.pk, first, last, array_text(outcomes.rows), "".join(outcomes.letters), array_text(outcomes.object_ids)],
+            [
+                upload.pk,
+                first,
+                last,
+                array_text(outcomes.rows),
+                "".join(outcomes.letters),
+                array_text(outcomes.object_ids),
+            ],
         )
 
 

@@ -22,7 +22,14 @@ Mapped = Mapping[str, str | None]
 
 
 def receive_upload(
-    file: IO[bytes], *, name: str, kind: str, fleet: Fleet | None, apply: bool, mapping: Mapped | None, by: Actor
+    file: IO[bytes],
+    *,
+    name: str,
+    kind: str,
+    fleet: Fleet | None,
+    apply: bool,
+    mapping: Mapped | None,
+    by: Actor,
 ) -> Upload:
     """Store the file and commit the upload; the caller rings the worker. Raises ValidationError by field."""
     if kind not in Upload.Kind.values:
@@ -40,7 +47,9 @@ def receive_upload(
     return upload
 
 
-def apply_upload(upload: Upload, *, kind: str | None = None, mapping: Mapped | None = None, by: Actor) -> Upload:
+def apply_upload(
+    upload: Upload, *, kind: str | None = None, mapping: Mapped | None = None, by: Actor
+) -> Upload:
     """Let an upload that waits for review go on; the caller rings the worker.
 
     Raises UploadIsNotResting and ValidationError.
@@ -100,7 +109,10 @@ def _remember(upload: Upload) -> None:
 
 
 def _kind_message(kind: str) -> str:
-    return _("“%(kind)s” is no kind; choose one of %(kinds)s.") % {"kind": kind, "kinds": ", ".join(Upload.Kind.values)}
+    return _("“%(kind)s” is no kind; choose one of %(kinds)s.") % {
+        "kind": kind,
+        "kinds": ", ".join(Upload.Kind.values),
+    }
 
 
 def _shown_name(name: str) -> str:

@@ -12,7 +12,13 @@ def work_uploads() -> int:
     """
     done = 0
     tried: set[int] = set()
-    while pk := Upload.objects.unfinished().exclude(pk__in=tried).order_by("pk").values_list("pk", flat=True).first():
+    while (
+        pk := Upload.objects.unfinished()
+        .exclude(pk__in=tried)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+        .first()
+    ):
         tried.add(pk)
         with holding(pk) as held:
             upload = Upload.objects.filter(pk=pk).unfinished().first() if held else None

@@ -79,7 +79,9 @@ def bus_at(url: str) -> Bus:
         implementation = import_string(IMPLEMENTATIONS[scheme])
     except KeyError as error:
         known = ", ".join(sorted(IMPLEMENTATIONS))
-        raise ValueError(f"MESSAGE_BUS_URL begins with “{scheme}:”; it should begin with one of {known}.") from error
+        raise ValueError(
+            f"MESSAGE_BUS_URL begins with “{scheme}:”; it should begin with one of {known}."
+        ) from error
     bus: Bus = implementation(url)
     return bus
 

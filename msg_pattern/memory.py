@@ -25,7 +25,9 @@ class MemorySubscription:
 class MemoryConsumer:
     """Entries that were taken and not acknowledged come again after ``abandon``."""
 
-    def __init__(self, stream: deque[Entry], taken: dict[str, Entry], rejected: list[tuple[Entry, str]]) -> None:
+    def __init__(
+        self, stream: deque[Entry], taken: dict[str, Entry], rejected: list[tuple[Entry, str]]
+    ) -> None:
         self._stream, self._taken, self._rejected = stream, taken, rejected
 
     def take(self, count: int, timeout_s: float) -> list[Entry]:

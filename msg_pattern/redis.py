@@ -69,7 +69,12 @@ class RedisConsumer:
 
     def reject(self, entry: Entry, reason: str) -> None:
         pipe = self._client.pipeline()
-        pipe.xadd(f"{self._channel}.rejected", {"data": entry.data, "reason": reason}, maxlen=100_000, approximate=True)
+        pipe.xadd(
+            f"{self._channel}.rejected",
+            {"data": entry.data, "reason": reason},
+            maxlen=100_000,
+            approximate=True,
+        )
         pipe.xack(self._channel, self._group, entry.id)
         pipe.xdel(self._channel, entry.id)
         pipe.execute()

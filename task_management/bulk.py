@@ -40,7 +40,9 @@ def merge_tasks(rows: Sequence[dict[str, Any]], *, by: Actor, cause: Cause) -> l
 
 def _vehicles_of(rows: Sequence[dict[str, Any]], targets: Sequence[int]) -> set[int]:
     of_rows = {item["vehicle"] for item in rows if item["vehicle"]}
-    return of_rows | set(Task.objects.filter(pk__in=targets, vehicle__isnull=False).values_list("vehicle", flat=True))
+    return of_rows | set(
+        Task.objects.filter(pk__in=targets, vehicle__isnull=False).values_list("vehicle", flat=True)
+    )
 
 
 def _touch(tasks: Sequence[Task], watched: set[int | None], cause: Cause) -> None:
@@ -52,7 +54,9 @@ def _merge(item: dict[str, Any], task: Task | None, is_visible: bool, by: Actor,
     if task is None:
         return _new(item, by)
     if not is_visible:
-        return _refused(item, "taken", _("This task is taken by one that you do not see; choose another external id."))
+        return _refused(
+            item, "taken", _("This task is taken by one that you do not see; choose another external id.")
+        )
     refusal = _refused_transition(item, task)
     if refusal:
         return refusal
@@ -68,12 +72,18 @@ def _new(item: dict[str, Any], by: Actor) -> MergedRow:
     if not item["title"]:
         return _refused(item, "no_title", _("A new task needs a title; the row has none."))
     if not by.is_administrator and not (item["vehicle"] or item["customer"]):
-        return _refused(item, "no_place", _("Name the task's vehicle or customer; only administrators keep tasks of neither."))
+        return _refused(
+            item,
+            "no_place",
+            _("Name the task's vehicle or customer; only administrators keep tasks of neither."),
+        )
     return MergedRow(item["row"], "c")
 
 
 def _refused(item: dict[str, Any], code: str, message: str) -> MergedRow:
-    return MergedRow(item["row"], "f", value=item["external_id"] or item["title"] or "", code=code, message=message)
+    return MergedRow(
+        item["row"], "f", value=item["external_id"] or item["title"] or "", code=code, message=message
+    )
 
 
 def _refused_transition(item: dict[str, Any], task: Task) -> MergedRow | None:
@@ -81,14 +91,20 @@ def _refused_transition(item: dict[str, Any], task: Task) -> MergedRow | None:
     if wanted is None or wanted == task.status or task.is_open:
         return None
     words = {"status": task.status, "wanted": wanted}
-    return _refused(item, "final", _("The task is %(status)s, which is final; it cannot become %(wanted)s.") % words)
+    return _refused(
+        item, "final", _("The task is %(status)s, which is final; it cannot become %(wanted)s.") % words
+    )
 
 
 def _changes(item: dict[str, Any], task: Task, cause: Cause) -> dict[str, list[Any]]:
     told = {name: item[COLUMNS.get(name, name)] for name in FIELDS}
     told = {name: value for name, value in told.items() if value is not None}
     cleared = item["cleared"] or ()
-    told |= {name: "" if name == "description" else None for name in FIELDS[1:] if COLUMNS.get(name, name) in cleared}
+    told |= {
+        name: "" if name == "description" else None
+        for name in FIELDS[1:]
+        if COLUMNS.get(name, name) in cleared
+    }
     changes: dict[str, list[Any]] = {}
     for name, value in told.items():
         before = getattr(task, name)

@@ -37,7 +37,11 @@ def advance(known: Known, values: Mapping[str, Any], at: datetime) -> dict[str, 
     fresh = {name: value for name, value in values.items() if _is_fresh(known, name, at)}
     if not fresh:
         return {}
-    changed = {name: (known.values.get(name), value) for name, value in fresh.items() if known.values.get(name) != value}
+    changed = {
+        name: (known.values.get(name), value)
+        for name, value in fresh.items()
+        if known.values.get(name) != value
+    }
     _move_times(known, fresh, at)
     known.values.update(fresh)
     # A cleared attribute has no value to stand beside, so its time is always written down.

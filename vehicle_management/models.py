@@ -23,9 +23,21 @@ class Vehicle(Hideable):
     """A vehicle's main data. Written only through ``vehicle_management.services``."""
 
     vehicle_id = models.CharField(_("vehicle id"), max_length=64, validators=[validate_external_id])
-    fleet = models.ForeignKey(Fleet, null=True, blank=True, on_delete=models.PROTECT, related_name="vehicles", verbose_name=_("fleet"))
+    fleet = models.ForeignKey(
+        Fleet,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="vehicles",
+        verbose_name=_("fleet"),
+    )
     customer = models.ForeignKey(
-        Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="vehicles", verbose_name=_("customer")
+        Customer,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="vehicles",
+        verbose_name=_("customer"),
     )
     vin = models.CharField(_("VIN"), max_length=64, null=True, blank=True)
     plate = models.CharField(_("plate"), max_length=32, null=True, blank=True)
@@ -43,7 +55,9 @@ class Vehicle(Hideable):
     in_service_date = models.DateField(_("in service since"), null=True, blank=True)
     notes = models.TextField(_("notes"), null=True, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
-    cause = models.ForeignKey(Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False)
+    cause = models.ForeignKey(
+        Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False
+    )
     cause_row = models.PositiveIntegerField(null=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -73,7 +87,8 @@ class Vehicle(Hideable):
                 violation_error_message=_("A vehicle with this VIN exists already."),
             ),
             models.CheckConstraint(
-                condition=Q(model_year__isnull=True) | Q(model_year__range=(FIRST_MODEL_YEAR, LAST_MODEL_YEAR)),
+                condition=Q(model_year__isnull=True)
+                | Q(model_year__range=(FIRST_MODEL_YEAR, LAST_MODEL_YEAR)),
                 name="vehicle_model_year_is_a_year",
                 violation_error_message=_("A model year lies between 1900 and 2100."),
             ),
@@ -148,7 +163,10 @@ class VehicleChange(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        indexes = (models.Index(fields=("vehicle", "-id"), name="vehicle_change_of_vehicle"),)
+        indexes = (
+            models.Index(fields=("vehicle", "-id"), name="vehicle_change_of_vehicle"),
+            models.Index(fields=("cause", "cause_row"), name="vehicle_change_of_cause"),
+        )
 
     def __str__(self) -> str:
         return f"{self.vehicle_id} at {self.at:%Y-%m-%d %H:%M}"
@@ -209,7 +227,9 @@ class ChangeBatch(models.Model):
 
     class Meta:
         indexes = (
-            models.Index(fields=("lane", "id"), name="change_batch_pending", condition=Q(done_at__isnull=True)),
+            models.Index(
+                fields=("lane", "id"), name="change_batch_pending", condition=Q(done_at__isnull=True)
+            ),
             models.Index(fields=("done_at",), name="change_batch_done", condition=Q(done_at__isnull=False)),
         )
 

@@ -60,14 +60,18 @@ def record_statuses(
                 changed[index] = True
                 fields = {f"status.{name}": pair for name, pair in moved.items()}
                 changes.append(Change(row.vehicle, fields, row=row.row, at=at))
-        touched = {pk for pk, held in known.items() if (held.recorded_at, held.times) != before.get(pk, (None, {}))}
+        touched = {
+            pk for pk, held in known.items() if (held.recorded_at, held.times) != before.get(pk, (None, {}))
+        }
         _store({pk: known[pk] for pk in touched | {change.vehicle for change in changes}})
         if changes:
             leave(changes, cause=Cause.of(cause))
     return changed
 
 
-def record_status(vehicle: Vehicle, values: Mapping[str, Any], *, at: datetime | None, by: Actor) -> VehicleStatus:
+def record_status(
+    vehicle: Vehicle, values: Mapping[str, Any], *, at: datetime | None, by: Actor
+) -> VehicleStatus:
     """Check and record one vehicle's attributes. Raises ValidationError by attribute."""
     if at is not None and at > timezone.now() + TOO_FAR_AHEAD:
         message = _("“%(at)s” lies more than 5 minutes ahead; leave it out for a status of now.")
@@ -102,6 +106,12 @@ def _store(known: Mapping[int, Known]) -> None:
 
 
 def _row_of(pk: int, held: Known) -> VehicleStatus:
-    others = {name: value for name, value in held.values.items() if name not in STATUS_ATTRIBUTES and value is not None}
+    others = {
+        name: value
+        for name, value in held.values.items()
+        if name not in STATUS_ATTRIBUTES and value is not None
+    }
     known = {name: held.values.get(name) for name in COLUMNS}
-    return VehicleStatus(vehicle_id=pk, recorded_at=held.recorded_at, attributes=others, times=held.times, **known)
+    return VehicleStatus(
+        vehicle_id=pk, recorded_at=held.recorded_at, attributes=others, times=held.times, **known
+    )

@@ -114,14 +114,18 @@ def _check_choice(attribute: Attribute, value: Any) -> str:
     text = str(value).strip().upper().replace(" ", "_").replace("-", "_")
     if text not in attribute.choices:
         choices = ", ".join(attribute.choices)
-        raise ValueError(_("“%(value)s” is none of %(choices)s.") % {"value": str(value)[:100], "choices": choices})
+        raise ValueError(
+            _("“%(value)s” is none of %(choices)s.") % {"value": str(value)[:100], "choices": choices}
+        )
     return text
 
 
 def check_other(name: str, value: Any) -> Any:
     """An attribute that is not well-known: a short name and a plain value."""
     if not name or len(name) > MOST_NAME_LENGTH or not name.isprintable():
-        raise ValueError(_("An attribute's name has 1 to %(most)d printable characters.") % {"most": MOST_NAME_LENGTH})
+        raise ValueError(
+            _("An attribute's name has 1 to %(most)d printable characters.") % {"most": MOST_NAME_LENGTH}
+        )
     if isinstance(value, str) and len(value) > MOST_TEXT_LENGTH:
         raise ValueError(_("The text has %(n)d characters; up to 10,000 are stored.") % {"n": len(value)})
     if isinstance(value, str) and "\x00" in value:

@@ -36,7 +36,9 @@ __all__ = [
     "update_vehicles",
 ]
 
-TEXTS = tuple(name for name, known in VEHICLE_ATTRIBUTES.items() if known.kind == "text" and name != "vehicle_id")
+TEXTS = tuple(
+    name for name, known in VEHICLE_ATTRIBUTES.items() if known.kind == "text" and name != "vehicle_id"
+)
 FIELDS = (*TEXTS, "model_year", "in_service_date", "fleet", "customer", "attributes")
 
 
@@ -52,7 +54,11 @@ def create_vehicles(values: Sequence[Mapping[str, Any]], *, by: Actor) -> list[V
                 Vehicle.objects.bulk_create(vehicles)
         except IntegrityError as error:
             raise _conflict(error, vehicles) from error
-        leave([Change(vehicle.pk, _from_nothing(vehicle)) for vehicle in vehicles], cause=cause, with_history=False)
+        leave(
+            [Change(vehicle.pk, _from_nothing(vehicle)) for vehicle in vehicles],
+            cause=cause,
+            with_history=False,
+        )
     return vehicles
 
 
@@ -111,13 +117,17 @@ def purge_vehicle(vehicle: Vehicle, *, by: Actor) -> None:
     Raises ValidationError while it is not hidden, or while tasks or firings still tell of it.
     """
     if vehicle.deleted_at is None:
-        raise ValidationError(_("“%(id)s” is in use; delete it before purging it.") % {"id": vehicle.vehicle_id})
+        raise ValidationError(
+            _("“%(id)s” is in use; delete it before purging it.") % {"id": vehicle.vehicle_id}
+        )
     try:
         with transaction.atomic():
             vehicle.delete()
     except models.ProtectedError as error:
         message = _("“%(id)s” cannot be purged: %(n)d tasks, firings or log lines tell of it.")
-        raise ValidationError(message % {"id": vehicle.vehicle_id, "n": len(error.protected_objects)}) from error
+        raise ValidationError(
+            message % {"id": vehicle.vehicle_id, "n": len(error.protected_objects)}
+        ) from error
 
 
 def touch_vehicles(vehicle_pks: Iterable[int], *, cause: Mapping[str, Any]) -> None:
@@ -255,5 +265,7 @@ def _conflict(error: IntegrityError, vehicles: Sequence[Vehicle]) -> VehicleConf
         message = _("The %(label)s “%(value)s” is taken; choose another one.")
         return VehicleConflict(message % {"label": label, "value": getattr(vehicles[0], field)})
     taken = Vehicle.objects.filter(**{f"{field}__in": [getattr(vehicle, field) for vehicle in vehicles]})
-    sent = ", ".join(sorted(str(value) for value in taken.values_list(field, flat=True)[:5])) or _("sent twice")
+    sent = ", ".join(sorted(str(value) for value in taken.values_list(field, flat=True)[:5])) or _(
+        "sent twice"
+    )
     return VehicleConflict(_("A %(label)s is taken: %(values)s.") % {"label": label, "values": sent})

@@ -110,9 +110,7 @@ def _chunk(staged: Staged, *, new: bool) -> str:
 
 
 def _targets(staged: Staged, span: dict[str, Any]) -> list[tuple[int, int | None]]:
-    sql = (
-        f"SELECT row, target FROM {staged.matched} WHERE seq BETWEEN %(first)s AND %(last)s AND outcome IS NULL"
-    )
+    sql = f"SELECT row, target FROM {staged.matched} WHERE seq BETWEEN %(first)s AND %(last)s AND outcome IS NULL"
     return _rows(sql, span)  # type: ignore[return-value]
 
 
@@ -140,7 +138,12 @@ def _create(staged: Staged, span: dict[str, Any]) -> list[tuple[int, int]]:
     values = ", ".join(f"s.{name}" for name in names)
     comma = ", " if names else ""
     created = Staged(**{**vars(staged), "fields": ["vehicle_id", "fleet", *names]})
-    params = {**span, "cause": staged.cause.pk, "fleet": staged.default_fleet, "fields": _batch_fields(created)}
+    params = {
+        **span,
+        "cause": staged.cause.pk,
+        "fleet": staged.default_fleet,
+        "fields": _batch_fields(created),
+    }
     listed = ", ".join(_values(created, "made", params))
     sql = f"""
         WITH made AS (
@@ -170,7 +173,9 @@ def says_something_new(staged: Staged) -> str:
 
 def _differs(staged: Staged) -> str:
     """SQL that is true where a row says something else than the vehicle has."""
-    tests = [f"(s.{name} IS NOT NULL AND s.{name} IS DISTINCT FROM v.{_column(name)})" for name in _own(staged)]
+    tests = [
+        f"(s.{name} IS NOT NULL AND s.{name} IS DISTINCT FROM v.{_column(name)})" for name in _own(staged)
+    ]
     if staged.attributes:
         tests.append("(v.attributes || COALESCE(s.attributes, '{}')) IS DISTINCT FROM v.attributes")
     clears = [f"('{name}' = ANY(s.cleared) AND v.{_column(name)} IS NOT NULL)" for name in _own(staged)]

@@ -7,147 +7,342 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Upload',
+            name="Upload",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255, verbose_name='file name')),
-                ('kind', models.CharField(choices=[('auto', 'whatever it is'), ('vehicles', 'vehicles'), ('customers', 'customers'), ('statuses', 'statuses'), ('tasks', 'tasks')], default='auto', max_length=10, verbose_name='kind')),
-                ('status', models.CharField(choices=[('UPLOADED', 'uploaded'), ('READING', 'reading'), ('REVIEW', 'waits for review'), ('APPLYING', 'applying'), ('APPLIED', 'applied'), ('FAILED', 'failed'), ('REVERTED', 'reverted')], default='UPLOADED', max_length=9, verbose_name='status')),
-                ('stored_as', models.CharField(max_length=300)),
-                ('size_bytes', models.BigIntegerField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('apply', models.BooleanField(default=True, help_text='Apply without asking where nothing is unclear.')),
-                ('dialect', models.JSONField(default=dict, help_text='How it was read: format, encoding, delimiter, header.')),
-                ('columns', models.JSONField(default=list, help_text="[{header, samples, field, how}] in the file's order: what each column became.")),
-                ('mapping', models.JSONField(default=dict, help_text='What the person chose: {header: field or null}.')),
-                ('total_is_final', models.BooleanField(default=False)),
-                ('rows_total', models.PositiveIntegerField(default=0)),
-                ('rows_read', models.PositiveIntegerField(default=0)),
-                ('rows_created', models.PositiveIntegerField(default=0)),
-                ('rows_updated', models.PositiveIntegerField(default=0)),
-                ('rows_unchanged', models.PositiveIntegerField(default=0)),
-                ('rows_repeated', models.PositiveIntegerField(default=0)),
-                ('rows_failed', models.PositiveIntegerField(default=0)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('cancel_requested', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='uploads', to=settings.AUTH_USER_MODEL, verbose_name='uploaded by')),
-                ('by_key', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='uploads', to='accounts.apikey')),
-                ('cause', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.cause')),
-                ('fleet', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='uploads', to='accounts.fleet', verbose_name='fleet')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, verbose_name="file name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("auto", "whatever it is"),
+                            ("vehicles", "vehicles"),
+                            ("customers", "customers"),
+                            ("statuses", "statuses"),
+                            ("tasks", "tasks"),
+                        ],
+                        default="auto",
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("UPLOADED", "uploaded"),
+                            ("READING", "reading"),
+                            ("REVIEW", "waits for review"),
+                            ("APPLYING", "applying"),
+                            ("APPLIED", "applied"),
+                            ("FAILED", "failed"),
+                            ("REVERTED", "reverted"),
+                        ],
+                        default="UPLOADED",
+                        max_length=9,
+                        verbose_name="status",
+                    ),
+                ),
+                ("stored_as", models.CharField(max_length=300)),
+                ("size_bytes", models.BigIntegerField()),
+                ("sha256", models.CharField(max_length=64)),
+                (
+                    "apply",
+                    models.BooleanField(
+                        default=True, help_text="Apply without asking where nothing is unclear."
+                    ),
+                ),
+                (
+                    "dialect",
+                    models.JSONField(
+                        default=dict, help_text="How it was read: format, encoding, delimiter, header."
+                    ),
+                ),
+                (
+                    "columns",
+                    models.JSONField(
+                        default=list,
+                        help_text="[{header, samples, field, how}] in the file's order: what each column became.",
+                    ),
+                ),
+                (
+                    "mapping",
+                    models.JSONField(
+                        default=dict, help_text="What the person chose: {header: field or null}."
+                    ),
+                ),
+                ("total_is_final", models.BooleanField(default=False)),
+                ("rows_total", models.PositiveIntegerField(default=0)),
+                ("rows_read", models.PositiveIntegerField(default=0)),
+                ("rows_created", models.PositiveIntegerField(default=0)),
+                ("rows_updated", models.PositiveIntegerField(default=0)),
+                ("rows_unchanged", models.PositiveIntegerField(default=0)),
+                ("rows_repeated", models.PositiveIntegerField(default=0)),
+                ("rows_failed", models.PositiveIntegerField(default=0)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("cancel_requested", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="uploads",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="uploaded by",
+                    ),
+                ),
+                (
+                    "by_key",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="uploads",
+                        to="accounts.apikey",
+                    ),
+                ),
+                (
+                    "cause",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.cause",
+                    ),
+                ),
+                (
+                    "fleet",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="uploads",
+                        to="accounts.fleet",
+                        verbose_name="fleet",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='UploadChange',
+            name="UploadChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('row', models.PositiveIntegerField()),
-                ('object_id', models.BigIntegerField()),
-                ('changes', models.JSONField()),
-                ('upload', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='file_manager.upload')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("row", models.PositiveIntegerField()),
+                ("object_id", models.BigIntegerField()),
+                ("changes", models.JSONField()),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="changes",
+                        to="file_manager.upload",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('upload', 'row'),
+                "ordering": ("upload", "row"),
             },
         ),
         migrations.CreateModel(
-            name='UploadChunk',
+            name="UploadChunk",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_seq', models.PositiveIntegerField()),
-                ('last_seq', models.PositiveIntegerField()),
-                ('rows', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
-                ('outcomes', models.TextField()),
-                ('object_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('done_at', models.DateTimeField(auto_now_add=True)),
-                ('upload', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='chunks', to='file_manager.upload')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("first_seq", models.PositiveIntegerField()),
+                ("last_seq", models.PositiveIntegerField()),
+                (
+                    "rows",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None),
+                ),
+                ("outcomes", models.TextField()),
+                (
+                    "object_ids",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None),
+                ),
+                ("done_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="chunks",
+                        to="file_manager.upload",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('upload', 'first_seq'),
+                "ordering": ("upload", "first_seq"),
             },
         ),
         migrations.CreateModel(
-            name='UploadFault',
+            name="UploadFault",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('level', models.CharField(choices=[('FAULT', 'fault'), ('NOTICE', 'notice')], default='FAULT', max_length=6)),
-                ('row', models.PositiveIntegerField()),
-                ('column', models.TextField(blank=True, default='')),
-                ('value', models.TextField(blank=True, default='')),
-                ('code', models.CharField(max_length=40)),
-                ('message', models.TextField()),
-                ('upload', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='faults', to='file_manager.upload')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[("FAULT", "fault"), ("NOTICE", "notice")], default="FAULT", max_length=6
+                    ),
+                ),
+                ("row", models.PositiveIntegerField()),
+                ("column", models.TextField(blank=True, default="")),
+                ("value", models.TextField(blank=True, default="")),
+                ("code", models.CharField(max_length=40)),
+                ("message", models.TextField()),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="faults",
+                        to="file_manager.upload",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('upload', 'row', 'id'),
+                "ordering": ("upload", "row", "id"),
             },
         ),
         migrations.CreateModel(
-            name='UploadFaultGroup',
+            name="UploadFaultGroup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('level', models.CharField(choices=[('FAULT', 'fault'), ('NOTICE', 'notice')], default='FAULT', max_length=6)),
-                ('column', models.TextField(blank=True, default='')),
-                ('code', models.CharField(max_length=40)),
-                ('message', models.TextField()),
-                ('count', models.PositiveIntegerField(default=0)),
-                ('upload', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='fault_groups', to='file_manager.upload')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[("FAULT", "fault"), ("NOTICE", "notice")], default="FAULT", max_length=6
+                    ),
+                ),
+                ("column", models.TextField(blank=True, default="")),
+                ("code", models.CharField(max_length=40)),
+                ("message", models.TextField()),
+                ("count", models.PositiveIntegerField(default=0)),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="fault_groups",
+                        to="file_manager.upload",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('upload', 'level', '-count'),
+                "ordering": ("upload", "level", "-count"),
             },
         ),
         migrations.CreateModel(
-            name='MappingProfile',
+            name="MappingProfile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('auto', 'whatever it is'), ('vehicles', 'vehicles'), ('customers', 'customers'), ('statuses', 'statuses'), ('tasks', 'tasks')], max_length=10)),
-                ('signature', models.CharField(help_text='SHA-256 of the headers.', max_length=64)),
-                ('mapping', models.JSONField()),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('fleet', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.fleet')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("auto", "whatever it is"),
+                            ("vehicles", "vehicles"),
+                            ("customers", "customers"),
+                            ("statuses", "statuses"),
+                            ("tasks", "tasks"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("signature", models.CharField(help_text="SHA-256 of the headers.", max_length=64)),
+                ("mapping", models.JSONField()),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "fleet",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.fleet",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('fleet', 'kind', 'signature'), name='mapping_profile_is_unique', nulls_distinct=False)],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("fleet", "kind", "signature"),
+                        name="mapping_profile_is_unique",
+                        nulls_distinct=False,
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(condition=models.Q(('status__in', ('UPLOADED', 'READING', 'APPLYING'))), fields=['id'], name='upload_unfinished'),
+            model_name="upload",
+            index=models.Index(
+                condition=models.Q(("status__in", ("UPLOADED", "READING", "APPLYING"))),
+                fields=["id"],
+                name="upload_unfinished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='uploadchange',
-            constraint=models.UniqueConstraint(fields=('upload', 'row'), name='upload_change_is_unique'),
+            model_name="uploadchange",
+            constraint=models.UniqueConstraint(fields=("upload", "row"), name="upload_change_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='uploadchunk',
-            constraint=models.UniqueConstraint(fields=('upload', 'first_seq'), name='upload_chunk_is_unique'),
+            model_name="uploadchunk",
+            constraint=models.UniqueConstraint(fields=("upload", "first_seq"), name="upload_chunk_is_unique"),
         ),
         migrations.AddIndex(
-            model_name='uploadfault',
-            index=models.Index(fields=['upload', 'row'], name='upload_fault_row'),
+            model_name="uploadfault",
+            index=models.Index(fields=["upload", "row"], name="upload_fault_row"),
         ),
         migrations.AddIndex(
-            model_name='uploadfault',
-            index=models.Index(fields=['upload', 'code', 'column'], name='upload_fault_group'),
+            model_name="uploadfault",
+            index=models.Index(fields=["upload", "code", "column"], name="upload_fault_group"),
         ),
         migrations.AddConstraint(
-            model_name='uploadfaultgroup',
-            constraint=models.UniqueConstraint(fields=('upload', 'level', 'column', 'code'), name='upload_fault_group_is_unique'),
+            model_name="uploadfaultgroup",
+            constraint=models.UniqueConstraint(
+                fields=("upload", "level", "column", "code"), name="upload_fault_group_is_unique"
+            ),
         ),
     ]

@@ -8,146 +8,360 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('customer_management', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("customer_management", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Vehicle',
+            name="Vehicle",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='deleted at')),
-                ('vehicle_id', models.CharField(max_length=64, validators=[django.core.validators.RegexValidator('\\A[^/\\x00-\\x1f\\x7f-\\x9f]{1,64}\\Z', '“%(value)s” is not an id: 1 to 64 characters without “/” and control characters are.')], verbose_name='vehicle id')),
-                ('vin', models.CharField(blank=True, max_length=64, null=True, verbose_name='VIN')),
-                ('plate', models.CharField(blank=True, max_length=32, null=True, verbose_name='plate')),
-                ('make', models.CharField(blank=True, max_length=100, null=True, verbose_name='make')),
-                ('model', models.CharField(blank=True, max_length=100, null=True, verbose_name='model')),
-                ('model_year', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1900), django.core.validators.MaxValueValidator(2100)], verbose_name='model year')),
-                ('vehicle_type', models.CharField(blank=True, max_length=100, null=True, verbose_name='type')),
-                ('fuel_type', models.CharField(blank=True, max_length=50, null=True, verbose_name='fuel')),
-                ('color', models.CharField(blank=True, max_length=50, null=True, verbose_name='color')),
-                ('in_service_date', models.DateField(blank=True, null=True, verbose_name='in service since')),
-                ('notes', models.TextField(blank=True, null=True, verbose_name='notes')),
-                ('attributes', models.JSONField(blank=True, default=dict, verbose_name='attributes')),
-                ('cause_row', models.PositiveIntegerField(editable=False, null=True)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('cause', models.ForeignKey(db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.cause')),
-                ('customer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='vehicles', to='customer_management.customer', verbose_name='customer')),
-                ('fleet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='vehicles', to='accounts.fleet', verbose_name='fleet')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "deleted_at",
+                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="deleted at"),
+                ),
+                (
+                    "vehicle_id",
+                    models.CharField(
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[^/\\x00-\\x1f\\x7f-\\x9f]{1,64}\\Z",
+                                "“%(value)s” is not an id: 1 to 64 characters without “/” and control characters are.",
+                            )
+                        ],
+                        verbose_name="vehicle id",
+                    ),
+                ),
+                ("vin", models.CharField(blank=True, max_length=64, null=True, verbose_name="VIN")),
+                ("plate", models.CharField(blank=True, max_length=32, null=True, verbose_name="plate")),
+                ("make", models.CharField(blank=True, max_length=100, null=True, verbose_name="make")),
+                ("model", models.CharField(blank=True, max_length=100, null=True, verbose_name="model")),
+                (
+                    "model_year",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1900),
+                            django.core.validators.MaxValueValidator(2100),
+                        ],
+                        verbose_name="model year",
+                    ),
+                ),
+                (
+                    "vehicle_type",
+                    models.CharField(blank=True, max_length=100, null=True, verbose_name="type"),
+                ),
+                ("fuel_type", models.CharField(blank=True, max_length=50, null=True, verbose_name="fuel")),
+                ("color", models.CharField(blank=True, max_length=50, null=True, verbose_name="color")),
+                ("in_service_date", models.DateField(blank=True, null=True, verbose_name="in service since")),
+                ("notes", models.TextField(blank=True, null=True, verbose_name="notes")),
+                ("attributes", models.JSONField(blank=True, default=dict, verbose_name="attributes")),
+                ("cause_row", models.PositiveIntegerField(editable=False, null=True)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "cause",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.cause",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="vehicles",
+                        to="customer_management.customer",
+                        verbose_name="customer",
+                    ),
+                ),
+                (
+                    "fleet",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="vehicles",
+                        to="accounts.fleet",
+                        verbose_name="fleet",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('vehicle_id',),
-                'abstract': False,
-                'base_manager_name': 'all_objects',
+                "ordering": ("vehicle_id",),
+                "abstract": False,
+                "base_manager_name": "all_objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('all_objects', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("all_objects", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='AttributeType',
+            name="AttributeType",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True, verbose_name='name')),
-                ('kind', models.CharField(choices=[('number', 'number'), ('text', 'text'), ('boolean', 'yes or no'), ('time', 'time')], max_length=8, verbose_name='type')),
-                ('first_seen', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, unique=True, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("number", "number"),
+                            ("text", "text"),
+                            ("boolean", "yes or no"),
+                            ("time", "time"),
+                        ],
+                        max_length=8,
+                        verbose_name="type",
+                    ),
+                ),
+                ("first_seen", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ('name',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ('number', 'text', 'boolean', 'time'))), name='attribute_kind_is_known', violation_error_message="An attribute's type is number, text, boolean or time.")],
+                "ordering": ("name",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ("number", "text", "boolean", "time"))),
+                        name="attribute_kind_is_known",
+                        violation_error_message="An attribute's type is number, text, boolean or time.",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='VehicleChange',
+            name="VehicleChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('cause_row', models.PositiveIntegerField(null=True)),
-                ('changes', models.JSONField()),
-                ('cause', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.cause')),
-                ('vehicle', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='vehicle_management.vehicle')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("cause_row", models.PositiveIntegerField(null=True)),
+                ("changes", models.JSONField()),
+                (
+                    "cause",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.cause",
+                    ),
+                ),
+                (
+                    "vehicle",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="changes",
+                        to="vehicle_management.vehicle",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='ChangeBatch',
+            name="ChangeBatch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lane', models.PositiveSmallIntegerField()),
-                ('fields', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
-                ('vehicles', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('rows', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(null=True), null=True, size=None)),
-                ('times', django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(null=True), null=True, size=None)),
-                ('old', models.JSONField(null=True)),
-                ('new', models.JSONField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('cause', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.cause')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("lane", models.PositiveSmallIntegerField()),
+                (
+                    "fields",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None),
+                ),
+                (
+                    "vehicles",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None),
+                ),
+                (
+                    "rows",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(null=True), null=True, size=None
+                    ),
+                ),
+                (
+                    "times",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.DateTimeField(null=True), null=True, size=None
+                    ),
+                ),
+                ("old", models.JSONField(null=True)),
+                ("new", models.JSONField(null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("done_at", models.DateTimeField(null=True)),
+                (
+                    "cause",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.cause",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('done_at__isnull', True)), fields=['lane', 'id'], name='change_batch_pending'), models.Index(condition=models.Q(('done_at__isnull', False)), fields=['done_at'], name='change_batch_done')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("done_at__isnull", True)),
+                        fields=["lane", "id"],
+                        name="change_batch_pending",
+                    ),
+                    models.Index(
+                        condition=models.Q(("done_at__isnull", False)),
+                        fields=["done_at"],
+                        name="change_batch_done",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='VehicleStatus',
+            name="VehicleStatus",
             fields=[
-                ('vehicle', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='status', serialize=False, to='vehicle_management.vehicle')),
-                ('latitude', models.FloatField(blank=True, null=True, verbose_name='latitude')),
-                ('longitude', models.FloatField(blank=True, null=True, verbose_name='longitude')),
-                ('speed_kmh', models.FloatField(blank=True, null=True, verbose_name='speed')),
-                ('heading_deg', models.FloatField(blank=True, null=True, verbose_name='heading')),
-                ('odometer_km', models.FloatField(blank=True, null=True, verbose_name='odometer')),
-                ('battery_pct', models.FloatField(blank=True, null=True, verbose_name='battery')),
-                ('fuel_pct', models.FloatField(blank=True, null=True, verbose_name='fuel')),
-                ('engine_temp_c', models.FloatField(blank=True, null=True, verbose_name='engine temperature')),
-                ('load_pct', models.FloatField(blank=True, null=True, verbose_name='load')),
-                ('status', models.CharField(blank=True, choices=[('IDLE', 'idle'), ('MOVING', 'moving'), ('ALERT', 'alert'), ('LOW_BATTERY', 'low battery'), ('OFFLINE', 'offline'), ('STOPPED', 'stopped')], max_length=16, null=True, verbose_name='status')),
-                ('recorded_at', models.DateTimeField(verbose_name='recorded at')),
-                ('attributes', models.JSONField(blank=True, default=dict, verbose_name='attributes')),
-                ('times', models.JSONField(blank=True, default=dict, editable=False)),
+                (
+                    "vehicle",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="status",
+                        serialize=False,
+                        to="vehicle_management.vehicle",
+                    ),
+                ),
+                ("latitude", models.FloatField(blank=True, null=True, verbose_name="latitude")),
+                ("longitude", models.FloatField(blank=True, null=True, verbose_name="longitude")),
+                ("speed_kmh", models.FloatField(blank=True, null=True, verbose_name="speed")),
+                ("heading_deg", models.FloatField(blank=True, null=True, verbose_name="heading")),
+                ("odometer_km", models.FloatField(blank=True, null=True, verbose_name="odometer")),
+                ("battery_pct", models.FloatField(blank=True, null=True, verbose_name="battery")),
+                ("fuel_pct", models.FloatField(blank=True, null=True, verbose_name="fuel")),
+                (
+                    "engine_temp_c",
+                    models.FloatField(blank=True, null=True, verbose_name="engine temperature"),
+                ),
+                ("load_pct", models.FloatField(blank=True, null=True, verbose_name="load")),
+                (
+                    "status",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("IDLE", "idle"),
+                            ("MOVING", "moving"),
+                            ("ALERT", "alert"),
+                            ("LOW_BATTERY", "low battery"),
+                            ("OFFLINE", "offline"),
+                            ("STOPPED", "stopped"),
+                        ],
+                        max_length=16,
+                        null=True,
+                        verbose_name="status",
+                    ),
+                ),
+                ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
+                ("attributes", models.JSONField(blank=True, default=dict, verbose_name="attributes")),
+                ("times", models.JSONField(blank=True, default=dict, editable=False)),
             ],
             options={
-                'verbose_name_plural': 'vehicle statuses',
-                'indexes': [models.Index(fields=['recorded_at'], name='vehicle_status_recorded_at')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('latitude__isnull', True), ('latitude__range', (-90, 90)), _connector='OR'), name='status_latitude_in_range', violation_error_message='A latitude lies between -90 and 90 degrees.'), models.CheckConstraint(condition=models.Q(('longitude__isnull', True), ('longitude__range', (-180, 180)), _connector='OR'), name='status_longitude_in_range', violation_error_message='A longitude lies between -180 and 180 degrees.')],
+                "verbose_name_plural": "vehicle statuses",
+                "indexes": [models.Index(fields=["recorded_at"], name="vehicle_status_recorded_at")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("latitude__isnull", True), ("latitude__range", (-90, 90)), _connector="OR"
+                        ),
+                        name="status_latitude_in_range",
+                        violation_error_message="A latitude lies between -90 and 90 degrees.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("longitude__isnull", True), ("longitude__range", (-180, 180)), _connector="OR"
+                        ),
+                        name="status_longitude_in_range",
+                        violation_error_message="A longitude lies between -180 and 180 degrees.",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='vehicle',
-            index=models.Index(fields=['fleet', 'vehicle_id'], name='vehicle_fleet_vehicle_id'),
+            model_name="vehicle",
+            index=models.Index(fields=["fleet", "vehicle_id"], name="vehicle_fleet_vehicle_id"),
         ),
         migrations.AddIndex(
-            model_name='vehicle',
-            index=models.Index(condition=models.Q(('vin__isnull', False)), fields=['vin'], name='vehicle_vin'),
+            model_name="vehicle",
+            index=models.Index(
+                condition=models.Q(("vin__isnull", False)), fields=["vin"], name="vehicle_vin"
+            ),
         ),
         migrations.AddIndex(
-            model_name='vehicle',
-            index=models.Index(condition=models.Q(('plate__isnull', False)), fields=['plate'], name='vehicle_plate'),
+            model_name="vehicle",
+            index=models.Index(
+                condition=models.Q(("plate__isnull", False)), fields=["plate"], name="vehicle_plate"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vehicle',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('vehicle_id',), name='vehicle_id_is_unique', violation_error_message='A vehicle with this id exists already.'),
+            model_name="vehicle",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at__isnull", True)),
+                fields=("vehicle_id",),
+                name="vehicle_id_is_unique",
+                violation_error_message="A vehicle with this id exists already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vehicle',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True), ('vin__length', 17)), fields=('vin',), name='vehicle_vin_is_unique', violation_error_message='A vehicle with this VIN exists already.'),
+            model_name="vehicle",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at__isnull", True), ("vin__length", 17)),
+                fields=("vin",),
+                name="vehicle_vin_is_unique",
+                violation_error_message="A vehicle with this VIN exists already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vehicle',
-            constraint=models.CheckConstraint(condition=models.Q(('model_year__isnull', True), ('model_year__range', (1900, 2100)), _connector='OR'), name='vehicle_model_year_is_a_year', violation_error_message='A model year lies between 1900 and 2100.'),
+            model_name="vehicle",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("model_year__isnull", True), ("model_year__range", (1900, 2100)), _connector="OR"
+                ),
+                name="vehicle_model_year_is_a_year",
+                violation_error_message="A model year lies between 1900 and 2100.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='vehiclechange',
-            index=models.Index(fields=['vehicle', '-id'], name='vehicle_change_of_vehicle'),
+            model_name="vehiclechange",
+            index=models.Index(fields=["vehicle", "-id"], name="vehicle_change_of_vehicle"),
+        ),
+        migrations.AddIndex(
+            model_name="vehiclechange",
+            index=models.Index(fields=["cause", "cause_row"], name="vehicle_change_of_cause"),
         ),
     ]
