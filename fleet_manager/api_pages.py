@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from fleet_manager import api_schemes  # noqa: F401 - importing it registers what it defines
+
 
 @cache
 def description() -> dict[str, Any]:
