@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from django.utils.translation import gettext as _
+
 
 class Refused(Exception):
     """A request that is refused with a sentence."""
@@ -25,6 +27,9 @@ class PreconditionFailed(Refused):
 
 class BodyTooLarge(Refused):
     """The body has more bytes than are taken."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or _("The body is too large; send less at once."))
 
 
 class FleetForbidden(Refused):

@@ -34,6 +34,8 @@ class _Strict(serializers.Serializer):
         if not isinstance(data, dict):
             message = _("A JSON object is expected here, not {kind}.").format(kind=_kind(data))
             raise serializers.ValidationError({"body": [message]})
+        for name in self._fixed:
+            self.fields[name].required = False
         errors = self._refused(data)
         try:
             value = super().to_internal_value(data)

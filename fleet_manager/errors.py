@@ -23,6 +23,7 @@ from rest_framework.views import set_rollback
 from accounts import exceptions as accounts
 from api_pattern import exceptions as api
 from api_pattern.problems import CODES, Errors, flat, problem, sentence
+from file_manager.exceptions import UploadIsNotResting, UploadTooLarge
 from rules.exceptions import ActionIsNotWaiting, RuleIsNotYours
 from vehicle_management.exceptions import VehicleConflict
 
@@ -46,6 +47,8 @@ STATUSES: dict[type[Exception], int] = {
     VehicleConflict: 409,
     ActionIsNotWaiting: 409,
     RuleIsNotYours: 403,
+    UploadIsNotResting: 409,
+    UploadTooLarge: 413,
 }
 UNAVAILABLE = (
     OperationalError,
@@ -232,7 +235,7 @@ def answer_problem(request: HttpRequest, found: Problem) -> HttpResponse:
 
 
 def wants_json(request: HttpRequest) -> bool:
-    return request.path_info.startswith(API_PREFIX)
+    return f"{request.path_info}/".startswith(API_PREFIX)
 
 
 class ProblemMiddleware(MiddlewareMixin):

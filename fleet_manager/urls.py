@@ -35,7 +35,7 @@ urlpatterns = [
     re_path(r"^api/schema/?$", api_pages.SchemaView.as_view(), name="api-schema"),
     re_path(r"^api/docs/?$", api_pages.swagger, name="api-docs"),
     re_path(r"^api/redoc/?$", api_pages.redoc, name="api-redoc"),
-    re_path(r"^api/", errors.api_not_found, name="api-not-found"),
+    re_path(r"^api(?:/|$)", errors.api_not_found, name="api-not-found"),
     path("admin/", admin.site.urls),
     re_path(r"^healthz/?$", health.healthz, name="healthz"),
     re_path(r"^readyz/?$", health.readyz, name="readyz"),

@@ -8,7 +8,11 @@ ingest, or speak for one vehicle.
 from collections.abc import Callable
 from typing import Any
 
-from fleet_manager.tests.world import World
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from fleet_manager.tests.world import FILE, PATTERN, World
+
+RULE = {"name": "Service due", "pattern": PATTERN, "actions": []}
 
 #                      anon  oper  mana  admi  stra  read  writ  inge  devi
 ADMINISTRATORS_READ = " 401   403   403   200   403   403   403   403   403"
@@ -17,6 +21,11 @@ ADMINISTRATORS_DROP = " 401   403   403   204   403   403   403   403   403"
 ALL_LIST            = " 401   200   200   200   200   200   200   403   200"  # fmt: skip
 THOSE_OF_THE_FLEET  = " 401   200   200   200   403   200   200   403   200"  # fmt: skip
 WHO_SEES_IT         = " 401   200   200   200   404   200   200   403   200"  # fmt: skip
+WHO_SEES_THE_FILE   = " 401   200   200   200   404   200   200   403   404"  # fmt: skip
+MANAGERS_MAKE       = " 401   403   201   201   201   403   201   403   403"  # fmt: skip
+NAMING_A_FLEET      = " 401   403   201   201   403   403   201   403   403"  # fmt: skip
+MANAGERS_WRITE      = " 401   403   200   200   404   403   200   403   403"  # fmt: skip
+MANAGERS_DROP       = " 401   403   204   204   404   403   204   403   403"  # fmt: skip
 EVERYONE            = " 200   200   200   200   200   200   200   200   200"  # fmt: skip
 NOT_ALLOWED         = " 405   405   405   405   405   405   405   405   405"  # fmt: skip
 NOT_FOUND           = " 404   404   404   404   404   404   404   404   404"  # fmt: skip
@@ -68,12 +77,35 @@ TABLE: dict[str, str] = {
     "PATCH /api/v1/fleet/{fleet_id}": ADMINISTRATORS_READ,
     "DELETE /api/v1/fleet/{fleet_id}": ADMINISTRATORS_DROP.replace("204", "409"),
     "GET /api/v1/fleet/{fleet_id}/summary": THOSE_OF_THE_FLEET,
+    # rules
+    "GET /api/v1/rules": ALL_LIST,
+    "POST /api/v1/rules": MANAGERS_MAKE,
+    "POST /api/v1/rules/validate": MANAGERS_MAKE.replace("201", "200"),
+    "GET /api/v1/rules/{pk}": WHO_SEES_IT,
+    "PUT /api/v1/rules/{pk}": MANAGERS_WRITE,
+    "PATCH /api/v1/rules/{pk}": MANAGERS_WRITE,
+    "DELETE /api/v1/rules/{pk}": MANAGERS_DROP,
+    "GET /api/v1/rules/{pk}/firings": WHO_SEES_IT,
+    "GET /api/v1/firings/{pk}": WHO_SEES_IT,
+    "GET /api/v1/logs": ALL_LIST,
+    # files
+    "GET /api/v1/files": ALL_LIST,
+    "POST /api/v1/files": NAMING_A_FLEET.replace("201", "202"),
+    "GET /api/v1/files/{pk}": WHO_SEES_THE_FILE,
+    "GET /api/v1/files/{pk}/rows": WHO_SEES_THE_FILE,
+    "GET /api/v1/files/{pk}/errors": WHO_SEES_THE_FILE,
+    "GET /api/v1/files/{pk}/download": WHO_SEES_THE_FILE,
+    "POST /api/v1/files/{pk}/apply": MANAGERS_WRITE.replace("200", "409"),
+    "POST /api/v1/files/{pk}/cancel": MANAGERS_WRITE.replace("200", "409"),
 }
 
 VALUES: dict[str, Callable[[World], Any]] = {
     "/api/v1/users/{pk}": lambda world: world.people.operator.pk,
     "/api/v1/memberships/{pk}": lambda world: world.membership.pk,
     "/api/v1/api-keys/{pk}": lambda world: world.key.pk,
+    "/api/v1/rules/{pk}": lambda world: world.rule.pk,
+    "/api/v1/firings/{pk}": lambda world: world.firing.pk,
+    "/api/v1/files/{pk}": lambda world: world.upload.pk,
     "{fleet_id}": lambda world: world.people.north.fleet_id,
 }
 
@@ -95,4 +127,12 @@ BODIES: dict[str, Callable[[World], Any]] = {
     "PUT /api/v1/api-keys/{pk}": lambda world: {"name": "x", "scopes": ["read"]},
     "POST /api/v1/fleet": lambda world: {"fleet_id": "fleet-west", "fleet_name": "West"},
     "PUT /api/v1/fleet/{fleet_id}": lambda world: {"fleet_name": "West"},
+    "POST /api/v1/rules": lambda world: RULE,
+    "POST /api/v1/rules/validate": lambda world: {"pattern": PATTERN},
+    "PUT /api/v1/rules/{pk}": lambda world: RULE,
+    "POST /api/v1/files": lambda world: {
+        "file": SimpleUploadedFile("fleet.csv", FILE),
+        "kind": "vehicles",
+        "fleet_id": world.people.north.fleet_id,
+    },
 }

@@ -64,9 +64,10 @@ def _plain(path: str) -> str:
 
 def _methods(view: Any) -> list[str]:
     """What the view answers; a function that does not say is read and written."""
-    if actions := getattr(view, "actions", None):
-        return [method for method in METHODS if method.lower() in actions]
     view_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
-    if view_class is not None:
-        return [method for method in METHODS if hasattr(view_class, method.lower())]
-    return list(getattr(view, "methods", ("GET", "POST")))
+    if view_class is None:
+        return ["GET", "POST"]
+    allowed = [method for method in METHODS if method.lower() in view_class.http_method_names]
+    if actions := getattr(view, "actions", None):
+        return [method for method in allowed if method.lower() in actions]
+    return [method for method in allowed if hasattr(view_class, method.lower())]

@@ -1,5 +1,6 @@
 """One of everything in the northern fleet, for walks of all routes."""
 
+import io
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,12 +8,14 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import ApiKey, Cause, Membership, User
 from accounts.tests.people import DEVICE_VEHICLE_ID, People
 from customer_management.models import Customer
+from file_manager import storage
 from file_manager.models import Upload
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from task_management.models import Task
@@ -29,6 +32,7 @@ ROLES = (
     "ingest_key",
     "device_key",
 )
+FILE = b"vehicle_id,plate\nfleet-north-VH-001,N 1\n"
 PATTERN = {"field": "odometer_km", "operator": "gt", "value": 10_000}
 
 
@@ -104,6 +108,7 @@ def _firing(rule: Rule, vehicle: Vehicle) -> Firing:
 
 def _upload(people: People, cause: Cause) -> Upload:
     now = timezone.now()
+    stored_as, size_bytes, sha256 = storage.keep(io.BytesIO(FILE))
     return Upload.objects.create(
         name="fleet.csv",
         kind="vehicles",
@@ -111,9 +116,9 @@ def _upload(people: People, cause: Cause) -> Upload:
         fleet=people.north,
         by=people.manager,
         cause=cause,
-        stored_as="missing.csv",
-        size_bytes=10,
-        sha256="0" * 64,
+        stored_as=stored_as,
+        size_bytes=size_bytes,
+        sha256=sha256,
         created_at=now - timedelta(minutes=1),
         started_at=now,
         finished_at=now,
@@ -121,6 +126,8 @@ def _upload(people: People, cause: Cause) -> Upload:
 
 
 def send(client: Client, method: str, path: str, body: Any) -> Any:
+    if isinstance(body, dict) and any(hasattr(value, "read") for value in body.values()):
+        return client.generic(method, path, encode_multipart(BOUNDARY, body), content_type=MULTIPART_CONTENT)
     if isinstance(client, APIClient):
         data = None if body is None else json.dumps(body)
         return client.generic(method, path, data or "", content_type="application/json")
