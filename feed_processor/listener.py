@@ -118,7 +118,7 @@ def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: Tru
             return
         with take_lane(lane) as taken:
             if taken:
-                drain_lane(lane, publish_batches)
+                drain_lane(lane, publish_batches, may_go_on)
 
 
 def _lanes_of(heard: tuple[str, bytes] | None) -> set[int]:

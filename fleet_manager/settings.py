@@ -156,6 +156,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "imports", "expires": 6},
     },
     "work-actions": {"task": "rules.tasks.work_actions", "schedule": 3.0, "options": {"expires": 6}},
+    "forget-states": {"task": "rules.tasks.forget_states", "schedule": 300.0, "options": {"expires": 150}},
     "prune-change-batches": {
         "task": "vehicle_management.tasks.prune_change_batches",
         "schedule": 3600.0,
@@ -233,7 +234,7 @@ EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", True)
 EMAIL_TIMEOUT = 20
 EMAIL_FILE_PATH = str(FLEET_HOME / "mail")
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if EMAIL_HOST else "rules.mail.FileBackend"
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Fleet Manager <fleet@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 

@@ -52,6 +52,8 @@ class Evaluation:
     _of_tasks: dict[int, frozenset[int]] = field(default_factory=dict)
     _values: dict[int, Known] = field(default_factory=dict)
     _tangled: set[int] = field(default_factory=set)
+    # Created, with a first status that follows in a batch of its own: the creation alone says only half.
+    _half_told: set[int] = field(default_factory=set)
     _needed: frozenset[str] = frozenset()
     _seqs: Counter[tuple[int, int, int]] = field(default_factory=Counter)
 
@@ -83,7 +85,9 @@ class Evaluation:
 
     def _find_rules(self, batches: list[Batch]) -> None:
         for batch in batches:
-            batch.rules = self.book.concerned(batch.fields)
+            batch.rules = self.book.concerned(("vehicle_id",) if batch.begins else batch.fields)
+            if batch.is_first:
+                self._half_told.update(batch.vehicles)
         nudged = [batch for batch in batches if not batch.fields]
         if nudged and self.book.rules:
             # A rule that has let go of its tasks still has to forget what it held there.
@@ -107,7 +111,7 @@ class Evaluation:
         times: Counter[int] = Counter()
         for batch in batches:
             if self._matters(batch):
-                times.update(batch.vehicles)
+                times.update(pk for pk in batch.vehicles if not (batch.creates and pk in self._half_told))
             if self._needs_before(batch):
                 self._tangled.update(batch.vehicles)
         self._tangled.update(pk for pk, count in times.items() if count > 1)
@@ -118,7 +122,7 @@ class Evaluation:
 
     def _needs_before(self, batch: Batch) -> bool:
         """Whether a rule has to know what the vehicles were just before this batch."""
-        return any(
+        return not batch.begins and any(
             rule.pk in self.cursors or (rule.skip_current and batch.moves_scope) for rule in batch.rules
         )
 
@@ -126,6 +130,8 @@ class Evaluation:
         """From now to before the first of ``batches``."""
         for later in pending_since(self.lane, fields=self._needed, vehicles=self._values):
             self._tangled.update(pk for pk in later.vehicles if pk in self._values)
+            if later.is_first:
+                self._half_told.update(later.vehicles)
             self._undo(later)
         own = [
             batch
@@ -146,7 +152,7 @@ class Evaluation:
                 if batch.creates:
                     values.update(self._nothing)
                 else:
-                    self._put(values, columns, batch.old[position])  # type: ignore[index]
+                    self._put(values, columns, batch.old[position] if batch.old else None)
 
     @cached_property
     def _nothing(self) -> Known:
@@ -157,9 +163,9 @@ class Evaluation:
 
     def _put(self, values: Known, columns: list[tuple[int, str]], side: Any) -> None:
         for index, name in columns:
-            values[name] = side[index]
+            values[name] = value = side[index] if side else None
             if name == "fleet":
-                values["fleet_id"] = self.book.fleet_ids.get(side[index])
+                values["fleet_id"] = self.book.fleet_ids.get(value)
 
     def _replay(self, batch: Batch) -> None:
         if batch.new is None and not any(rule.pk in self.cursors for rule in batch.rules):
@@ -170,28 +176,35 @@ class Evaluation:
             values = self._values.get(pk)
             if values is None:
                 continue
-            before = values
+            before = dict(values) if keeps_before else values
             if batch.new is not None and pk in self._tangled:
-                before = dict(values) if keeps_before else values
                 self._put(values, columns, batch.new[position])
                 if batch.creates:
                     values["deleted_at"] = None
-            for rule in batch.rules:
-                # Most rows cross nothing: that much is told without a call.
-                holds = rule.watches(pk, values, self._of_tasks.get(rule.pk, _NONE)) and rule.test(values)
-                if keeps_before or (holds is True) is not (pk in self.true[rule.pk]):
-                    self._hold_row(rule, batch, position, values, before)
+            if not (batch.creates and pk in self._half_told):
+                self._hold_each(batch, position, values, before, looks_closer=keeps_before)
+
+    def _hold_each(
+        self, batch: Batch, position: int, values: Known, before: Known, *, looks_closer: bool
+    ) -> None:
+        pk = batch.vehicles[position]
+        for rule in batch.rules:
+            holds = rule.watches(pk, values, self._of_tasks.get(rule.pk, _NONE)) and rule.test(values)
+            # Most rows cross nothing: that much is told without a closer look.
+            if looks_closer or (holds is True) is not (pk in self.true[rule.pk]):
+                self._hold_row(rule, batch, position, values, before)
 
     def _hold_all(self, batch: Batch) -> None:
         """The quick way for vehicles that changed once: rule by rule, with a closer look only at edges."""
         values_of = self._values.get
+        half_told = self._half_told if batch.creates else _NONE
         for rule in batch.rules:
             test, watches, true = rule.test, rule.watches, self.true[rule.pk]
             of_tasks = self._of_tasks.get(rule.pk, _NONE)
-            skip = rule.skip_current and (batch.creates or not batch.fields)
+            skip = rule.skip_current and (batch.begins or not batch.fields)
             for position, pk in enumerate(batch.vehicles):
                 values = values_of(pk)
-                if values is None:
+                if values is None or pk in half_told:
                     continue
                 if ((watches(pk, values, of_tasks) and test(values)) is True) is not (pk in true):
                     self._hold(rule, pk, values, skip=skip, batch=batch, position=position)
@@ -201,13 +214,12 @@ class Evaluation:
         if rule.pk in self.cursors and pk > self.cursors[rule.pk]:
             if batch.created_at is not None and batch.created_at <= rule.started_at:
                 return
-            self._hold(rule, pk, before, skip=rule.skip_current)
+            if not batch.begins:
+                self._hold(rule, pk, before, skip=rule.skip_current)
         # What a rule is given by this very change was true already when it came to watch the vehicle.
         of_tasks = self._of_tasks.get(rule.pk, _NONE)
         enters = rule.skip_current and (
-            batch.creates
-            or not batch.fields
-            or (batch.moves_scope and not rule.watches(pk, before, of_tasks))
+            batch.begins or not batch.fields or (batch.moves_scope and not rule.watches(pk, before, of_tasks))
         )
         self._hold(rule, pk, values, skip=enters, batch=batch, position=position)
 

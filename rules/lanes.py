@@ -65,10 +65,12 @@ def scan_rules(lane: int) -> int:
     return _in_one_snapshot(lambda: _scan(lane))
 
 
-def drain_lane(lane: int, publish: Publish | None = None) -> int:
-    """Everything that the lane owes: batches and scans."""
+def drain_lane(
+    lane: int, publish: Publish | None = None, may_go_on: Callable[[], bool] = lambda: True
+) -> int:
+    """Everything that the lane owes, batches and scans, as long as one may go on."""
     total = 0
-    while count := work_lane(lane, publish) + scan_rules(lane):
+    while may_go_on() and (count := work_lane(lane, publish) + scan_rules(lane)):
         total += count
     return total
 

@@ -21,7 +21,10 @@ Side = Sequence[Sequence[Any]]
 
 @dataclass
 class Batch:
-    """A change batch; ``old`` and ``new`` are read only where a vehicle changed more than once."""
+    """A change batch; ``old`` and ``new`` are read only where a vehicle changed more than once.
+
+    ``is_first``: the first status of vehicles that the same transaction created, in a batch before.
+    """
 
     pk: int
     fields: tuple[str, ...]
@@ -29,6 +32,7 @@ class Batch:
     cause: int = 0
     rows: list[int | None] | None = None
     created_at: datetime | None = None
+    is_first: bool = False
     old: Side | None = None
     new: Side | None = None
     rules: list[RunningRule] = field(default_factory=list)
@@ -36,6 +40,11 @@ class Batch:
     @cached_property
     def creates(self) -> bool:
         return "vehicle_id" in self.fields
+
+    @cached_property
+    def begins(self) -> bool:
+        """Nothing was known of these vehicles before."""
+        return self.creates or self.is_first
 
     @cached_property
     def moves_scope(self) -> bool:
@@ -71,8 +80,9 @@ def mark_done(pks: list[int]) -> None:
 
 def load_batches(pks: list[int]) -> list[Batch]:
     query = """
-        SELECT id, fields, vehicles, cause_id, rows, created_at FROM vehicle_management_changebatch
-        WHERE id = ANY(%s) ORDER BY id
+        SELECT id, fields, vehicles, cause_id, rows, created_at,
+               old IS NULL AND new IS NOT NULL AND NOT 'vehicle_id' = ANY(fields)
+        FROM vehicle_management_changebatch WHERE id = ANY(%s) ORDER BY id
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [pks])
@@ -89,7 +99,7 @@ def load_sides(batches: Iterable[Batch]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(query, [list(held)])
         for pk, old, new in cursor:
-            held[pk].old, held[pk].new = orjson.loads(old or "[]"), orjson.loads(new or "[]")
+            held[pk].old, held[pk].new = orjson.loads(old or "null"), orjson.loads(new or "[]")
 
 
 def pending_since(lane: int, *, fields: Iterable[str], vehicles: Iterable[int]) -> Iterator[Batch]:
@@ -115,10 +125,12 @@ def _with_old(pks: list[int]) -> list[Batch]:
     with connection.cursor() as cursor:
         cursor.execute(query, [pks])
         rows = cursor.fetchall()
-    return [
-        Batch(pk, tuple(fields), vehicles, old=orjson.loads(old or "[]"))
-        for pk, fields, vehicles, old in rows
-    ]
+    return [_later(*row) for row in rows]
+
+
+def _later(pk: int, fields: list[str], vehicles: list[int], old: str | None) -> Batch:
+    is_first = old is None and "vehicle_id" not in fields
+    return Batch(pk, tuple(fields), vehicles, old=orjson.loads(old or "null"), is_first=is_first)
 
 
 def has_pending_before(lane: int, moment: datetime) -> bool:

@@ -22,6 +22,7 @@ from rules.states import begin_scans
 from rules.table import attribute_table
 from rules.wording import sentence
 from task_management.models import Task
+from vehicle_management.changes import ring
 from vehicle_management.models import LANES, Vehicle
 from vehicle_management.services import touch_vehicles
 
@@ -57,7 +58,7 @@ def create_rule(values: Mapping[str, Any], *, by: Actor) -> Rule:
         rule.watched_as = sight_of(rule).digest
         _write_scope(rule, scope or NamedScope(), is_new=True)
         if rule.enabled:
-            begin_scans({rule.pk: rule.epoch}, range(LANES))
+            _begin(rule)
     return rule
 
 
@@ -206,7 +207,13 @@ def _save(rule: Rule, *, anew: bool = False) -> None:
         rule.watched_as = sight_of(rule).digest
     rule.save()
     if anew:
-        begin_scans({rule.pk: rule.epoch}, range(LANES))
+        _begin(rule)
+
+
+def _begin(rule: Rule) -> None:
+    """Have every lane look through its vehicles, at once where a listener hears it."""
+    begin_scans({rule.pk: rule.epoch}, range(LANES))
+    ring(range(LANES))
 
 
 def _meaning(rule: Rule) -> tuple[Any, Scope]:

@@ -106,6 +106,45 @@ def test_a_vehicle_may_change_twice_in_one_batch():
     assert [(firing.seq, firing.cause["row"]) for firing in firings] == [(0, 2), (1, 4)]
 
 
+def created_with_status(**values):
+    """As the import of a file does it: a batch that creates, then one with the first status."""
+    vehicle = make_vehicle()
+    ChangeBatch.objects.filter(vehicles__contains=[vehicle.pk]).update(old=None)
+    VehicleStatus.objects.create(vehicle=vehicle, recorded_at=timezone.now(), **values)
+    ChangeBatch.objects.create(
+        lane=vehicle.pk % LANES,
+        cause=Cause.of({"kind": "upload"}),
+        fields=[f"status.{name}" for name in values],
+        vehicles=[vehicle.pk],
+        rows=[9],
+        old=None,
+        new=[list(values.values())],
+    )
+    return vehicle
+
+
+@pytest.mark.parametrize("at_once", [20_000, 1])
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_vehicle_that_is_created_with_a_status_is_not_seen_without_it(monkeypatch, at_once, skip):
+    monkeypatch.setattr("rules.pending.MOST_VEHICLES", at_once)
+    unknown = make_rule({"field": "odometer_km", "operator": "is_not_set"}, name="unknown")
+    rule = make_rule({"all": [OVER, {"field": "plate", "operator": "is_not_set"}]}, skip_current=skip)
+    vehicle = created_with_status(odometer_km=10_412.0)
+    drain()
+    assert count(unknown) == 0
+    assert is_true(rule, vehicle)
+    assert [firing.cause["row"] for firing in Firing.objects.all()] == ([] if skip else [9])
+
+
+def test_a_vehicle_that_is_created_and_changed_while_a_rule_waits_to_scan_is_walked_back():
+    vehicle = created_with_status(odometer_km=10_412.0)
+    rule = create_rule({"name": "r", "pattern": OVER, "scope": EVERYTHING}, by=administrator())
+    report(vehicle, odometer_km=9_000.0)
+    drain()
+    assert count(rule) == 1
+    assert not is_true(rule, vehicle)
+
+
 def test_a_batch_is_done_once():
     rule, vehicle = make_rule(), make_vehicle(plate="AB 1")
     report(vehicle, odometer_km=10_412.0)
