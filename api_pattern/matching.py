@@ -1,6 +1,6 @@
 """``If-Match``: a write happens only to what its sender has seen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,15 +12,15 @@ from api_pattern.exceptions import PreconditionFailed
 
 
 @contextmanager
-def matched(view: Any, request: Request) -> Iterator[Any]:
-    """The row to write. With ``If-Match`` it stays locked until the write is done, so one of many wins."""
+def matched(view: Any, request: Request, *, tag: Callable[[Any], str] | None = None) -> Iterator[Any]:
+    """The row to write; ``tag`` tells its tag where that is not its detail's. With ``If-Match`` it stays locked until the write is done, so one of many wins."""
     wanted = request.headers.get("If-Match")
     if wanted is None:
         yield view.get_object()
         return
     with transaction.atomic():
         instance = view.find(view.get_queryset().select_for_update(of=("self",)))
-        check_match(wanted, view.tag(instance))
+        check_match(wanted, (tag or view.tag)(instance))
         yield instance
 
 

@@ -13,6 +13,7 @@ from rest_framework.serializers import BaseSerializer, ValidationError
 from accounts.actors import sender_of
 from accounts.fleets import named_fleet
 from api_pattern.exceptions import Unprocessable
+from api_pattern.matching import matched
 from api_pattern.times import check_not_ahead, parse_time
 from api_pattern.views import CrudViewSet, ListRows, UpdateRow, tag_of
 from customer_management.models import Customer
@@ -54,7 +55,7 @@ class VehicleViewSet(CrudViewSet):
     ordering_fields = ORDERED
     lookup_field = "vehicle_id"
     list_actions = frozenset({"list", "history"})
-    device_actions = frozenset({"status"})
+    device_actions = frozenset({"change_status"})
 
     def known_parameters(self) -> list[str]:
         return ["page", "limit"] if self.action == "history" else super().known_parameters()
@@ -109,9 +110,9 @@ class VehicleViewSet(CrudViewSet):
                 "example": '{"odometer_km": 10412}'
             }
             raise Unprocessable(message, {"body": [message]})
-        vehicle = self.get_object()
         values = {name: value for name, value in request.data.items() if name != "recorded_at"}
-        services.record_status(vehicle, values, at=_recorded_at(request.data), by=sender_of(request))
+        with matched(self, request, tag=_status_tag) as vehicle:
+            services.record_status(vehicle, values, at=_recorded_at(request.data), by=sender_of(request))
         return self._answer_status(vehicle)
 
     def _answer_status(self, vehicle: Vehicle) -> Response:
@@ -124,6 +125,10 @@ class VehicleViewSet(CrudViewSet):
         """Every change, newest first: what, before and after, and who or which file's row made it."""
         vehicle = self.find(self.get_queryset().select_related("cause"))
         return self.answer_list(History(vehicle), HistorySerializer)
+
+
+def _status_tag(vehicle: Vehicle) -> str:
+    return tag_of(told_status(VehicleStatus.objects.filter(vehicle=vehicle).first()))
 
 
 def _recorded_at(data: dict[str, Any]) -> Any:

@@ -25,6 +25,7 @@ WHO_SEES_THE_FILE   = " 401   200   200   200   404   200   200   403   404"  # 
 MANAGERS_MAKE       = " 401   403   201   201   201   403   201   403   403"  # fmt: skip
 NAMING_A_FLEET      = " 401   403   201   201   403   403   201   403   403"  # fmt: skip
 MANAGERS_WRITE      = " 401   403   200   200   404   403   200   403   403"  # fmt: skip
+DEVICES_TOO         = " 401   403   200   200   404   403   200   403   200"  # fmt: skip
 MANAGERS_DROP       = " 401   403   204   204   404   403   204   403   403"  # fmt: skip
 EVERYONE            = " 200   200   200   200   200   200   200   200   200"  # fmt: skip
 NOT_ALLOWED         = " 405   405   405   405   405   405   405   405   405"  # fmt: skip
@@ -77,6 +78,21 @@ TABLE: dict[str, str] = {
     "PATCH /api/v1/fleet/{fleet_id}": ADMINISTRATORS_READ,
     "DELETE /api/v1/fleet/{fleet_id}": ADMINISTRATORS_DROP.replace("204", "409"),
     "GET /api/v1/fleet/{fleet_id}/summary": THOSE_OF_THE_FLEET,
+    # vehicles
+    "GET /api/v1/fleet/{fleet_id}/vehicles": THOSE_OF_THE_FLEET,
+    "GET /api/v1/vehicles": ALL_LIST,
+    "POST /api/v1/vehicles": NAMING_A_FLEET,
+    "GET /api/v1/vehicles/{vehicle_id}": WHO_SEES_IT,
+    "PUT /api/v1/vehicles/{vehicle_id}": MANAGERS_WRITE,
+    "PATCH /api/v1/vehicles/{vehicle_id}": MANAGERS_WRITE,
+    "DELETE /api/v1/vehicles/{vehicle_id}": MANAGERS_DROP,
+    "GET /api/v1/vehicles/{vehicle_id}/status": WHO_SEES_IT,
+    "PATCH /api/v1/vehicles/{vehicle_id}/status": DEVICES_TOO,
+    "GET /api/v1/vehicles/{vehicle_id}/history": WHO_SEES_IT,
+    "GET /api/v1/attribute-types": ALL_LIST,
+    "PATCH /api/v1/attribute-types/{name}": ADMINISTRATORS_READ,
+    # customers
+    "GET /api/v1/customers/{customer_id}/vehicles": WHO_SEES_IT,
     # rules
     "GET /api/v1/rules": ALL_LIST,
     "POST /api/v1/rules": MANAGERS_MAKE,
@@ -103,6 +119,9 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "/api/v1/users/{pk}": lambda world: world.people.operator.pk,
     "/api/v1/memberships/{pk}": lambda world: world.membership.pk,
     "/api/v1/api-keys/{pk}": lambda world: world.key.pk,
+    "{vehicle_id}": lambda world: world.vehicle.vehicle_id,
+    "{customer_id}": lambda world: world.customer.pk,
+    "{name}": lambda world: world.attribute_type.name,
     "/api/v1/rules/{pk}": lambda world: world.rule.pk,
     "/api/v1/firings/{pk}": lambda world: world.firing.pk,
     "/api/v1/files/{pk}": lambda world: world.upload.pk,
@@ -127,6 +146,12 @@ BODIES: dict[str, Callable[[World], Any]] = {
     "PUT /api/v1/api-keys/{pk}": lambda world: {"name": "x", "scopes": ["read"]},
     "POST /api/v1/fleet": lambda world: {"fleet_id": "fleet-west", "fleet_name": "West"},
     "PUT /api/v1/fleet/{fleet_id}": lambda world: {"fleet_name": "West"},
+    "POST /api/v1/vehicles": lambda world: {"vehicle_id": "new", "fleet_id": world.people.north.fleet_id},
+    "PUT /api/v1/vehicles/{vehicle_id}": lambda world: {
+        "fleet_id": world.people.north.fleet_id,
+        "plate": "N 2",
+    },
+    "PATCH /api/v1/vehicles/{vehicle_id}/status": lambda world: {"odometer_km": 9_500},
     "POST /api/v1/rules": lambda world: RULE,
     "POST /api/v1/rules/validate": lambda world: {"pattern": PATTERN},
     "PUT /api/v1/rules/{pk}": lambda world: RULE,

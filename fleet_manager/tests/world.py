@@ -19,7 +19,7 @@ from file_manager import storage
 from file_manager.models import Upload
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from task_management.models import Task
-from vehicle_management.models import Vehicle, VehicleChange, VehicleStatus
+from vehicle_management.models import AttributeType, Vehicle, VehicleChange, VehicleStatus
 
 ROLES = (
     "anonymous",
@@ -48,6 +48,7 @@ class World:
     upload: Upload
     key: ApiKey
     membership: Membership
+    attribute_type: AttributeType
 
     @classmethod
     def make(cls) -> "World":
@@ -69,6 +70,7 @@ class World:
             upload=_upload(people, cause),
             key=people.read_key,
             membership=Membership.objects.get(user=people.operator),
+            attribute_type=AttributeType.objects.create(name="tyre_wear", kind="number"),
         )
 
     def client(self, role: str, *, pages: bool) -> Client:
