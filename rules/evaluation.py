@@ -163,9 +163,9 @@ class Evaluation:
 
     def _put(self, values: Known, columns: list[tuple[int, str]], side: Any) -> None:
         for index, name in columns:
-            values[name] = value = side[index] if side else None
+            values[name] = side[index] if side else None
             if name == "fleet":
-                values["fleet_id"] = self.book.fleet_ids.get(value)
+                values["fleet_id"] = self.book.fleet_ids.get(values[name])
 
     def _replay(self, batch: Batch) -> None:
         if batch.new is None and not any(rule.pk in self.cursors for rule in batch.rules):

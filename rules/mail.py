@@ -41,7 +41,7 @@ def _write(folder: Path, message: EmailMessage) -> None:
     name = found.group(1) if found else uuid.uuid4().hex
     handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
     with os.fdopen(handle, "wb") as file:
-        file.write(sent.as_bytes(linesep="\n"))
+        file.write(sent.as_bytes())
         file.flush()
         os.fsync(file.fileno())
     Path(temporary).replace(folder / f"{name}.eml")

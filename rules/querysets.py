@@ -27,7 +27,8 @@ class RuleQuerySet(HideableQuerySet):
             | Q(tasks__in=Task.objects.visible_to(actor).values("pk"))
         )
         # A scope is cut to what its maker sees, so one shares at least a fleet with the maker.
-        return own | Q(pk__in=self.model.all_objects.filter(watching & seen_by_maker).values("pk"))
+        rules = self.model.all_objects.filter(watching & seen_by_maker)  # type: ignore[attr-defined]
+        return own | Q(pk__in=rules.values("pk"))
 
     def enabled(self) -> Self:
         return self.filter(enabled=True)

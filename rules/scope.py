@@ -127,7 +127,7 @@ def sights_of(rules: Iterable[Rule]) -> dict[int, Sight]:
     return {
         rule.pk: people.get(rule.created_by_id, NOTHING)
         if rule.created_by_id
-        else keys.get(rule.created_by_key_id, NOTHING)
+        else keys.get(rule.created_by_key_id or 0, NOTHING)
         for rule in rules
     }
 

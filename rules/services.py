@@ -242,7 +242,7 @@ def _checked(values: Mapping[str, Any], by: Actor, rule: Rule | None = None) -> 
         scope, faults = check_scope(values["scope"], by=by, rule=rule)
         errors.update(faults)
     if errors:
-        raise ValidationError(errors)  # type: ignore[arg-type]
+        raise ValidationError(errors)
     return scope
 
 
@@ -282,14 +282,13 @@ def _look_up(
     rule: Rule | None,
 ) -> None:
     model, key = NAMED[name]
-    kind: type = str if key != "pk" else int
     if not isinstance(values, list) or len(values) > MOST_NAMED:
         errors[f"scope.{name}"] = [_("It is a list of up to %(most)d ids.") % {"most": MOST_NAMED}]
         return
-    good = [value for value in values if type(value) is kind and (kind is str or 0 < value < 2**63)]
+    good = [value for value in values if _is_key(value, key)]
     seen = dict(_rows(model, by, rule, name).filter(**{f"{key}__in": good}).values_list(key, "pk"))
     for index, value in enumerate(values):
-        if type(value) is kind and value in seen:
+        if _is_key(value, key) and value in seen:
             checked.pks[name].add(seen[value])
         elif name == "fleets" and not by.is_administrator:
             raise FleetForbidden(_("Fleet %(id)s is not one of yours.") % {"id": str(value)[:64]})
@@ -297,6 +296,12 @@ def _look_up(
             told = _("There is no %(thing)s %(value)s that you may see.")
             thing = {"thing": name[:-1], "value": str(value)[:64]}
             errors[f"scope.{name}[{index}]"] = [told % thing]
+
+
+def _is_key(value: Any, key: str) -> bool:
+    if key == "pk":
+        return type(value) is int and 0 < value < 2**63
+    return isinstance(value, str)
 
 
 def _rows(model: type[models.Model], by: Actor, rule: Rule | None, name: str) -> models.QuerySet:

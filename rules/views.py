@@ -4,7 +4,6 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.functional import SimpleLazyObject
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
@@ -33,7 +32,7 @@ def told_firings(firings: QuerySet[Firing]) -> QuerySet[Firing]:
 
 def with_scope_as_seen_by(rules: QuerySet[Rule], actor: Actor) -> QuerySet[Rule]:
     """Prefetches what each rule's scope names, as far as the reader may see it."""
-    named = {"fleets": Fleet, "customers": Customer, "vehicles": Vehicle, "tasks": Task}
+    named: dict[str, Any] = {"fleets": Fleet, "customers": Customer, "vehicles": Vehicle, "tasks": Task}
     seen = [Prefetch(name, model.objects.visible_to(actor)) for name, model in named.items()]
     return rules.prefetch_related(*seen)
 
@@ -41,6 +40,7 @@ def with_scope_as_seen_by(rules: QuerySet[Rule], actor: Actor) -> QuerySet[Rule]
 class RuleViewSet(CrudViewSet):
     """Rules: what they watch, when they fire, and what they do then."""
 
+    request: Any
     queryset = Rule.objects.all()
     serializer_class = RuleSerializer
     filterset_class = RuleFilters
@@ -66,7 +66,7 @@ class RuleViewSet(CrudViewSet):
 
     @extend_schema(request=RuleDraftSerializer, responses={200: VerdictSerializer})
     @action(detail=False, methods=["post"])
-    def validate(self, request: Request) -> Response:
+    def validate(self, request: Any) -> Response:
         """Check a rule without storing it; what is wrong is told with 422, by node."""
         draft = RuleDraftSerializer(data=request.data, context=self.get_serializer_context())
         draft.is_valid(raise_exception=True)
@@ -77,6 +77,7 @@ class RuleViewSet(CrudViewSet):
 class RuleFiringsViewSet(ListRows):
     """When a rule fired for vehicles that the caller sees, the latest first."""
 
+    request: Any
     queryset = told_firings(Firing.objects.all())
     serializer_class = FiringSerializer
     filterset_class = FiringFilters
