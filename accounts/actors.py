@@ -30,6 +30,11 @@ class Actor(Protocol):
         ...
 
     @property
+    def fleets_by_id(self) -> dict[str, int]:
+        """The same by ``fleet_id``."""
+        ...
+
+    @property
     def bound_vehicle_id(self) -> str | None:
         """The one vehicle that a device's key speaks for."""
         ...
@@ -79,8 +84,12 @@ class KeyActor:
         return self.can_write or "read" in self.key.scopes
 
     @cached_property
+    def fleets_by_id(self) -> dict[str, int]:
+        return dict(self.key.fleets.filter(deleted_at__isnull=True).values_list("fleet_id", "pk"))
+
+    @cached_property
     def fleet_pks(self) -> frozenset[int]:
-        return frozenset(self.key.fleets.filter(deleted_at__isnull=True).values_list("pk", flat=True))
+        return frozenset(self.fleets_by_id.values())
 
     @property
     def bound_vehicle_id(self) -> str | None:

@@ -33,8 +33,12 @@ class FleetField(serializers.Field):
             self.fail("unknown", fleet_id=data[:64])
         return found[data]  # type: ignore[return-value]
 
-    def to_representation(self, value: Fleet) -> str:
+    @staticmethod
+    def told(value: Fleet) -> str:
         return value.fleet_id
+
+    def to_representation(self, value: Fleet) -> str:
+        return self.told(value)
 
 
 @extend_schema_field(OpenApiTypes.EMAIL)
@@ -54,5 +58,9 @@ class PersonField(serializers.Field):
             self.fail("unknown", email=data[:254])
         return person
 
-    def to_representation(self, value: User) -> str:
+    @staticmethod
+    def told(value: User) -> str:
         return value.email
+
+    def to_representation(self, value: User) -> str:
+        return self.told(value)

@@ -2,7 +2,8 @@ from typing import Any
 
 from django_filters import rest_framework as filters
 
-from accounts.fleets import named_fleet
+from accounts.actors import sender_of
+from accounts.fleets import refuse_fleet
 from accounts.models import ApiKey, Fleet, Membership, User
 from api_pattern.filters import TimeFilter
 
@@ -14,8 +15,14 @@ class FleetFilter(filters.CharFilter):
         if not value:
             return qs
         parent: Any = self.parent
-        fleet = named_fleet(parent.request.user, value)
-        return qs.filter(**{self.field_name: fleet.pk}) if fleet else qs.none()
+        sender = sender_of(parent.request)
+        if sender.is_administrator:
+            return qs.filter(
+                **{f"{self.field_name}__fleet_id": value, f"{self.field_name}__deleted_at": None}
+            )
+        if value not in sender.fleets_by_id:
+            refuse_fleet(value)
+        return qs.filter(**{self.field_name: sender.fleets_by_id[value]})
 
 
 class ScopeFilter(filters.ChoiceFilter):

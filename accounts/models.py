@@ -209,9 +209,12 @@ class User(AbstractBaseUser):
         return self.is_administrator
 
     @cached_property
+    def fleets_by_id(self) -> dict[str, int]:
+        return dict(Fleet.objects.filter(membership__user=self).values_list("fleet_id", "pk"))
+
+    @cached_property
     def fleet_pks(self) -> frozenset[int]:
-        alive = Fleet.objects.filter(membership__user=self)
-        return frozenset(alive.values_list("pk", flat=True))
+        return frozenset(self.fleets_by_id.values())
 
     @property
     def stamp(self) -> str:

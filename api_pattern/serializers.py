@@ -27,8 +27,14 @@ AS_STORED: tuple[type[serializers.Field], ...] = (
 )
 
 
+Reader = Callable[[Any], Any]
+FIXED_FIELDS = (serializers.Serializer.get_fields, serializers.ModelSerializer.get_fields)
+
+
 class _Strict(serializers.Serializer):
     """Refuses unknown fields, and read-only ones unless the body says what is stored."""
+
+    _shared_readers: ClassVar[list[tuple[str, Reader]]]
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, dict):
@@ -85,9 +91,18 @@ class _Strict(serializers.Serializer):
         return self.to_representation(self.instance)
 
     @cached_property
-    def _readers(self) -> list[tuple[str, Callable[[Any], Any]]]:
+    def _readers(self) -> list[tuple[str, Reader]]:
+        """How each field is read; worked out once for the class where no field asks who reads."""
+        kind = type(self)
+        shared: list[tuple[str, Reader]] | None = kind.__dict__.get("_shared_readers")
+        if shared is not None:
+            return shared
         model = getattr(getattr(self, "Meta", None), "model", None)
-        return [(str(field.field_name), _reader(field, model)) for field in self._readable_fields]
+        read = [(str(field.field_name), field, _reader(field, model)) for field in self._readable_fields]
+        readers = [(name, reader or _own_reader(field)) for name, field, reader in read]
+        if all(reader for _name, _field, reader in read) and kind.get_fields in FIXED_FIELDS:
+            kind._shared_readers = readers
+        return readers
 
 
 class StrictSerializer(_Strict):
@@ -119,30 +134,64 @@ class StrictModelSerializer(_Strict, serializers.ModelSerializer):
         return field_class, {**kwargs, "validators": kept} if kept else kwargs
 
 
-def _reader(field: serializers.Field, model: type[models.Model] | None) -> Callable[[Any], Any]:
-    """The quickest way to the field's value; what is not plain goes DRF's own way."""
-    if model is not None and field.source and _is_column(model, field.source):
-        plain = attrgetter(field.source)
-        if isinstance(field, TimeField):
-            return lambda instance: told_time(plain(instance))
-        if isinstance(field, AS_STORED) and _tells_as_stored(field):
-            return plain
-    return _slow_reader(field)
+def _reader(field: serializers.Field, model: type[models.Model] | None) -> Reader | None:
+    """The quickest way to the field's value, or None where the field must be asked itself."""
+    if not field.source or field.source == "*":
+        return None
+    if model is not None and _is_column(model, field.source):
+        find: Reader = attrgetter(field.source)
+    else:
+        find = _following(field.source.split("."))
+    tell = _teller(field)
+    if tell is None:
+        return None
+    if tell is _as_it_is:
+        return find
+    return lambda instance: None if (value := find(instance)) is None else tell(value)
+
+
+def _teller(field: serializers.Field) -> Reader | None:
+    """How a field tells a value, where that depends on nothing but the value."""
+    if isinstance(field, TimeField):
+        return told_time
+    if _tells_as_stored(field):
+        return _as_it_is
+    return getattr(type(field), "told", None)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _tells_as_stored(field: serializers.Field) -> bool:
     told_by = type(field).to_representation
-    return any(told_by is known.to_representation for known in AS_STORED)
+    return isinstance(field, AS_STORED) and any(told_by is known.to_representation for known in AS_STORED)
 
 
 def _is_column(model: type[models.Model], name: str) -> bool:
     try:
-        return bool(getattr(model._meta.get_field(name), "concrete", False))
+        field = model._meta.get_field(name)
     except FieldDoesNotExist:
         return False
+    return bool(getattr(field, "concrete", False)) and not field.is_relation
 
 
-def _slow_reader(field: serializers.Field) -> Callable[[Any], Any]:
+def _following(names: list[str]) -> Reader:
+    def find(instance: Any) -> Any:
+        for name in names:
+            if instance is None:
+                return None
+            instance = instance[name] if isinstance(instance, dict) else getattr(instance, name)
+            if callable(instance) and not isinstance(instance, models.Manager):
+                instance = instance()
+        return instance
+
+    return find
+
+
+def _own_reader(field: serializers.Field) -> Reader:
+    """DRF's own way, for fields that know their context."""
+
     def read(instance: Any) -> Any:
         try:
             value = field.get_attribute(instance)
