@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from fleet_manager.supervisor.launch import an_ordinary_user
 from fleet_manager.supervisor.processes import Spec, launcher
@@ -204,6 +206,11 @@ def refuse_old_postgres(connection: psycopg.Connection) -> None:
         )
 
 
+def valkey_client(url: str) -> redis.Redis:
+    """Asks once: the client's own three retries would make four silences of one."""
+    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0))
+
+
 class Valkey:
     """Valkey in `home/valkey`, which acknowledges nothing before it is on disk and never evicts."""
 
@@ -248,14 +255,14 @@ class Valkey:
 
     def is_ready(self) -> bool:
         try:
-            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5) as client:
+            with valkey_client(self.url) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
 
     def hangs(self) -> bool:
         try:
-            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5) as client:
+            with valkey_client(self.url) as client:
                 client.ping()
         except redis.TimeoutError:
             return True

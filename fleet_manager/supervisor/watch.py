@@ -11,6 +11,7 @@ import redis
 
 from fleet_manager.supervisor.plan import Plan
 from fleet_manager.supervisor.processes import Child, cpu_ticks_of_group
+from fleet_manager.supervisor.servers import valkey_client
 
 EVERY_S = 5.0
 SILENCES_ALLOWED = 4
@@ -91,7 +92,7 @@ def answers(url: str, *, timeout_s: float = 5.0) -> bool:
 
 def oldest_message(redis_url: str, queue: str) -> bytes | None:
     try:
-        with redis.Redis.from_url(redis_url, socket_timeout=5) as client:
+        with valkey_client(redis_url) as client:
             found = client.lindex(queue, -1)
     except redis.RedisError:
         return None
