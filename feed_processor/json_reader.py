@@ -1,16 +1,22 @@
 """JSON to items: an array, an object that holds one array, or a line per item."""
 
 import codecs
+import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import ijson
+import numpy
 import orjson
 from django.utils.translation import gettext as _
 
 from feed_processor.dialect import BadRow, Dialect, UnreadableFile
 
 DEEPEST = 40
+_STEPS = {"start_array": 1, "start_map": 1, "end_array": -1, "end_map": -1}
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_BRACKETS = numpy.zeros(256, dtype=numpy.int64)
+_BRACKETS[list(b"[{")], _BRACKETS[list(b"]}")] = 1, -1
 MOST_LINE_BYTES = 16 << 20
 
 Item = tuple[int, dict[str, Any] | BadRow]
@@ -48,21 +54,39 @@ def _is_lines(text: str, *, whole: bool) -> bool:
 
 def _array_path(stream: BinaryIO, encoding: str) -> str:
     """``item`` for an array, ``key.item`` for an object that holds one. Raises UnreadableFile."""
-    arrays = []
-    for prefix, event, _value in ijson.parse(_as_utf8(stream, encoding)):
-        if prefix.count(".") > DEEPEST:
-            raise UnreadableFile(_("The JSON is nested more than 40 levels deep; flatten it."))
-        if event == "start_array" and prefix == "":
+    _refuse_deep_nesting(_as_utf8(stream, encoding))
+    stream.seek(0)
+    arrays, depth, key = [], 0, ""
+    for event, value in ijson.basic_parse(_as_utf8(stream, encoding)):
+        if event == "start_array" and depth == 0:
             return "item"
-        if event == "start_array" and "." not in prefix:
-            arrays.append(prefix)
+        if event == "start_array" and depth == 1:
+            arrays.append(key)
+        if event == "map_key" and depth == 1:
+            key = value
+        depth += _STEPS.get(event, 0)
     if len(arrays) == 1:
         return f"{arrays[0]}.item"
     if arrays:
-        raise UnreadableFile(
-            _("The object holds several arrays (%(names)s); send one array.") % {"names": ", ".join(arrays)}
-        )
+        message = _("The object holds several arrays (%(names)s); send one array.")
+        raise UnreadableFile(message % {"names": ", ".join(arrays)})
     raise UnreadableFile(_("The JSON holds no array of objects; send an array, or an object that holds one."))
+
+
+def _refuse_deep_nesting(stream: BinaryIO) -> None:
+    """The parser's work grows with the square of the depth, so the depth is looked at first, by bytes alone."""
+    depth, in_text, held = 0, False, b""
+    while block := stream.read(1 << 20):
+        block = (held + block).replace(b"\\\\", b"")
+        held = b"\\" if block.endswith(b"\\") else b""
+        parts = block.removesuffix(b"\\").replace(b'\\"', b"").split(b'"')
+        outside = b"".join(parts[1 if in_text else 0 :: 2]).translate(None, delete=_NO_BRACKETS)
+        in_text ^= len(parts) % 2 == 0
+        if outside:
+            steps = numpy.cumsum(_BRACKETS[numpy.frombuffer(outside, dtype=numpy.uint8)])
+            if depth + int(steps.max()) > DEEPEST:
+                raise UnreadableFile(_("The JSON is nested more than 40 levels deep; flatten it."))
+            depth += int(steps[-1])
 
 
 def read_json(stream: BinaryIO, dialect: Dialect) -> Iterator[Item]:
@@ -112,8 +136,29 @@ def _checked(item: Any) -> dict[str, Any] | BadRow:
 
 def _broken(error: Exception, after: int | None = None) -> UnreadableFile:
     place = _(" after item %(n)d") % {"n": after} if after else ""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    told = error.args[0] if error.args else type(error).__name__
+    text = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+    reason = text.splitlines()[0].rstrip(". ")
     return UnreadableFile(_("The JSON is broken%(place)s: %(reason)s.") % {"place": place, "reason": reason})
+
+
+class _Recoded(io.RawIOBase):
+    """A stream of another encoding as one of UTF-8."""
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._stream, self._decoder = stream, codecs.getincrementaldecoder(encoding)()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        # A byte of any encoding becomes three of UTF-8 at most.
+        while block := self._stream.read(max(4, len(buffer) // 4)):
+            data = self._decoder.decode(block).encode()
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+        return 0
 
 
 def _as_utf8(stream: BinaryIO, encoding: str) -> Any:
@@ -122,4 +167,4 @@ def _as_utf8(stream: BinaryIO, encoding: str) -> Any:
     if encoding == "utf-8-sig":
         stream.seek(len(codecs.BOM_UTF8))
         return stream
-    return codecs.EncodedFile(stream, "utf-8", encoding)
+    return io.BufferedReader(_Recoded(stream, encoding))

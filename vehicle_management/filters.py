@@ -20,7 +20,7 @@ class ShownStatusFilter(filters.ChoiceFilter):
     """By what the vehicle is doing now, as lists show it."""
 
     def filter(self, qs: Any, value: Any) -> Any:
-        return qs.alias(shown_status=told_status()).filter(shown_status=value) if value else qs
+        return qs.alias(filtered_status=told_status()).filter(filtered_status=value) if value else qs
 
 
 class VehicleFilters(filters.FilterSet):
