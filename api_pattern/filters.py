@@ -64,7 +64,7 @@ class FieldFilters(DjangoFilterBackend):
 
 @lru_cache(maxsize=512)
 def _narrowed(whole: Any, names: frozenset[str]) -> Any:
-    narrow = type(whole.__name__, (whole,), {})
+    narrow: Any = type(whole.__name__, (whole,), {})
     narrow.base_filters = {name: one for name, one in whole.base_filters.items() if name in names}
     return narrow
 

@@ -13,7 +13,10 @@ from api_pattern.exceptions import PreconditionFailed
 
 @contextmanager
 def matched(view: Any, request: Request, *, tag: Callable[[Any], str] | None = None) -> Iterator[Any]:
-    """The row to write; ``tag`` tells its tag where that is not its detail's. With ``If-Match`` it stays locked until the write is done, so one of many wins."""
+    """The row to write; ``tag`` tells its tag where that is not its detail's.
+
+    With ``If-Match`` it stays locked until the write is done, so one of many wins.
+    """
     wanted = request.headers.get("If-Match")
     if wanted is None:
         yield view.get_object()

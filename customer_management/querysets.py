@@ -14,4 +14,4 @@ class CustomerQuerySet(HideableQuerySet):
         if actor.bound_vehicle_id is not None:
             served &= Q(vehicles__vehicle_id=actor.bound_vehicle_id)
         # A subquery, not a join: a customer has many vehicles and is listed once.
-        return own | Q(pk__in=self.model.all_objects.filter(served).values("pk"))
+        return own | Q(pk__in=self.model._base_manager.filter(served).values("pk"))

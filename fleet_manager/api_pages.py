@@ -16,9 +16,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-# Imported, it tells the description how callers prove who they are.
-from fleet_manager import api_schemes  # noqa: F401
-
 from fleet_manager import api_schemes  # noqa: F401 - importing it registers what it defines
 
 

@@ -41,8 +41,8 @@ def test_a_page_of_an_error_escapes_what_it_tells():
     [
         (lambda request: errors.bad_request(request, ValueError()), 400, "BAD_REQUEST"),
         (lambda request: errors.permission_denied(request, ValueError()), 403, "FORBIDDEN"),
-        (lambda request: errors.server_error(request), 500, "INTERNAL_ERROR"),
-        (lambda request: errors.csrf_failure(request), 403, "FORBIDDEN"),
+        (errors.server_error, 500, "INTERNAL_ERROR"),
+        (errors.csrf_failure, 403, "FORBIDDEN"),
     ],
 )
 def test_every_handler_speaks_json_to_the_api_and_html_to_people(handler, code, name):
