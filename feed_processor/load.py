@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from django.db import connection
 from django.utils.translation import gettext as _
 
@@ -84,7 +85,12 @@ def _payload(load: Load, first: int, last: int) -> list[dict[str, Any]]:
             WHERE s.seq BETWEEN %s AND %s AND m.outcome IS NULL ORDER BY s.seq""",
         [first, last],
     )
-    return [dict(zip((*names, "target"), values, strict=True)) for values in found]
+    items = [dict(zip((*names, "target"), values, strict=True)) for values in found]
+    for item in items:
+        # Django leaves the jsonb of plain queries as text.
+        if isinstance(item.get("attributes"), str):
+            item["attributes"] = orjson.loads(item["attributes"])
+    return items
 
 
 def _merge_statuses(

@@ -71,6 +71,8 @@ class Stager:
     zone: ZoneInfo
     date_order: str
     table: str
+    watches: bool = True
+    """Whether the columns were judged by their first rows alone."""
     seq: int = 0
     fields: dict[str, Any] = field(default_factory=dict)
     free: list[FreeColumn] = field(default_factory=list)
@@ -134,7 +136,8 @@ class Stager:
 
         Raises Misjudged.
         """
-        self._watch(block)
+        if self.watches:
+            self._watch(block)
         faults = [Fault(row, "", bad.value, bad.code, bad.message) for row, bad in block.bad]
         values = self._values(block, faults)
         good = self._without_faulty(block, values, faults)
@@ -152,10 +155,15 @@ class Stager:
                 continue
             profile = self.watched.setdefault(column.header, Profile())
             profile.look_at_block(block.columns.get(column.header, ()))
-            order = settle_order(profile.orders, self.date_order)
-            planned = settle_order(frozenset(column.orders), self.date_order)
-            if (profile.samples and profile.kind != column.kind) or (profile.dates and order != planned):
+            if profile.samples and self._is_another(column, profile):
                 raise Misjudged
+
+    def _is_another(self, column: PlannedColumn, profile: Profile) -> bool:
+        """A text may look like less so far; a number, or an order of dates, must hold to the end."""
+        order = settle_order(frozenset(column.orders), self.date_order)
+        if profile.dates and order not in profile.orders:
+            return True
+        return profile.kind != column.kind and (column.kind != "text" or not column.samples)
 
     def _depends_on_values(self, column: PlannedColumn) -> bool:
         name = column.field or ""

@@ -200,18 +200,25 @@ def _plan_anew(upload: Upload) -> list[PlannedColumn]:
 def _stage(upload: Upload) -> None:
     """The second pass, with everything that is wrong; begun anew by each attempt."""
     try:
-        _stage_as_planned(upload)
+        _stage_as_planned(upload, watches=True)
     except Misjudged:
         _plan_anew(upload)
-        _stage_as_planned(upload)
+        _stage_as_planned(upload, watches=False)
 
 
-def _stage_as_planned(upload: Upload) -> None:
+def _stage_as_planned(upload: Upload, *, watches: bool) -> None:
     with transaction.atomic():
         forget_faults(upload)
         fleet = upload.fleet or Fleet()
-        zone = ZoneInfo(fleet.time_zone)
-        stager = Stager(upload.kind, _columns(upload), _actor(upload), zone, fleet.date_order, _table(upload))
+        stager = Stager(
+            kind=upload.kind,
+            columns=_columns(upload),
+            actor=_actor(upload),
+            zone=ZoneInfo(fleet.time_zone),
+            date_order=fleet.date_order,
+            table=_table(upload),
+            watches=watches,
+        )
         with storage.opened(upload.stored_as) as stream:
             rows = stage(
                 stream, Dialect.from_dict(upload.dialect), stager, lambda read, faults: _hear(upload, faults)

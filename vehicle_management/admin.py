@@ -68,8 +68,24 @@ class AttachForm(forms.Form):
 @admin.register(Vehicle)
 class VehicleAdmin(admin.ModelAdmin):
     form = VehicleForm
-    list_display = ("vehicle_id", "plate", "vin", "make", "model", "model_year", "fleet", "customer", "updated_at")
-    list_filter = ("fleet", "vehicle_type", "fuel_type", "model_year", ("customer", admin.EmptyFieldListFilter))
+    list_display = (
+        "vehicle_id",
+        "plate",
+        "vin",
+        "make",
+        "model",
+        "model_year",
+        "fleet",
+        "customer",
+        "updated_at",
+    )
+    list_filter = (
+        "fleet",
+        "vehicle_type",
+        "fuel_type",
+        "model_year",
+        ("customer", admin.EmptyFieldListFilter),
+    )
     list_select_related = ("fleet", "customer")
     search_fields = ("vehicle_id", "vin", "plate", "make", "model")
     autocomplete_fields = ("fleet", "customer")

@@ -69,7 +69,10 @@ def test_a_quote_that_is_never_closed_is_told_with_its_row() -> None:
 
 
 def test_line_breaks_within_quotes_belong_to_the_cell() -> None:
-    assert read(b'id,name\r\n1,"a\r\nb"\r\n2,c')[0] == [{"id": "1", "name": "a\r\nb"}, {"id": "2", "name": "c"}]
+    assert read(b'id,name\r\n1,"a\r\nb"\r\n2,c')[0] == [
+        {"id": "1", "name": "a\r\nb"},
+        {"id": "2", "name": "c"},
+    ]
 
 
 def test_blank_and_repeated_headers_get_names() -> None:

@@ -34,7 +34,8 @@ def test_a_cleared_attribute_remembers_when_it_was_cleared() -> None:
 
 
 rows = st.lists(
-    st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 50), st.integers(0, 9)), unique_by=lambda row: row[:2]
+    st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 50), st.integers(0, 9)),
+    unique_by=lambda row: row[:2],
 )
 
 
