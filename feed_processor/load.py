@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 from django.db import connection
-from django.utils.translation import gettext as _
 
 from customer_management.bulk import merge_customers
 from feed_processor.convert import Fault
@@ -36,8 +35,12 @@ class Outcomes:
         return self.letters.count(letter)
 
 
+class MatchedTooEarly(Exception):
+    """Another import took an id of this chunk after the rows were matched: match again, and retry."""
+
+
 def apply_chunk(load: Load, first_seq: int, last_seq: int) -> Outcomes:
-    """Merge the rows ``first_seq`` to ``last_seq`` and tell each row's outcome."""
+    """Merge the rows ``first_seq`` to ``last_seq`` and tell each row's outcome. Raises MatchedTooEarly."""
     letters: dict[int, str] = {}
     objects: dict[int, int] = {}
     outcomes = Outcomes()
@@ -68,12 +71,8 @@ def _merge_vehicles(
     merged = staged.merge(load.source(), first, last)
     objects.update({**merged.known, **merged.created})
     letters.update(dict.fromkeys(merged.created, "c") | dict.fromkeys(merged.updated, "u"))
-    letters.update(dict.fromkeys(merged.refused, "f"))
-    for row in merged.refused:
-        message = _(
-            "The vehicle's id or VIN was given to another vehicle meanwhile; look it up and send the row again."
-        )
-        outcomes.faults.append(Fault(row, "", "", "taken", message))
+    if merged.refused:
+        raise MatchedTooEarly(merged.refused)
 
 
 def _payload(load: Load, first: int, last: int) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,7 +22,7 @@ from accounts.actors import Actor, actor_of
 from accounts.models import Fleet
 from feed_processor.convert import Fault
 from feed_processor.dialect import Dialect, UnreadableFile
-from feed_processor.load import Outcomes, apply_chunk, drop_tables, staged_rows
+from feed_processor.load import MatchedTooEarly, Outcomes, apply_chunk, drop_tables, staged_rows
 from feed_processor.plan import (
     BadMapping,
     PlannedColumn,
@@ -271,7 +271,7 @@ def _apply_with_retries(upload: Upload, load: Load, first: int, last: int) -> No
             with transaction.atomic():
                 _apply_chunk(upload, load, first, last)
             return
-        except (IntegrityError, OperationalError) as error:
+        except (IntegrityError, OperationalError, MatchedTooEarly) as error:
             if attempt == RETRIES or not _is_contention(error):
                 raise
             log.warning(
@@ -285,7 +285,9 @@ def _apply_with_retries(upload: Upload, load: Load, first: int, last: int) -> No
                 list(settle(load))
 
 
-def _is_contention(error: DatabaseError) -> bool:
+def _is_contention(error: Exception) -> bool:
+    if isinstance(error, MatchedTooEarly):
+        return True
     state = getattr(error.__cause__, "sqlstate", None) or ""
     return state in ("40P01", "40001", "23505")
 
