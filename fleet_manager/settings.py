@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "fleet_manager.errors.ProblemMiddleware",
+    "fleet_manager.bodies.ChunkedBodyMiddleware",
 ]
 
 ROOT_URLCONF = "fleet_manager.urls"
