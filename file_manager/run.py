@@ -282,7 +282,13 @@ def _apply_with_retries(upload: Upload, load: Load, first: int, last: int) -> No
                 reason=str(error),
             )
             with transaction.atomic():
-                list(settle(load))
+                _settle_again(upload, load)
+
+
+def _settle_again(upload: Upload, load: Load) -> None:
+    """Match anew, and tell what was not told before."""
+    told = set(upload.faults.values_list("row", "code"))
+    add_faults(upload, [fault for fault in settle(load) if (fault.row, fault.code) not in told])
 
 
 def _is_contention(error: Exception) -> bool:
