@@ -107,7 +107,7 @@ class UploadViewSet(ListRows, RetrieveRow):
             (200, "text/csv"): OpenApiTypes.STR,
         },
     )
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=())
     def errors(self, request: Request, pk: str) -> Any:
         """Every fault by row and column; as CSV, the failed rows as they were with a column that says why."""
         upload = self.get_object()
@@ -124,7 +124,10 @@ class UploadViewSet(ListRows, RetrieveRow):
         """The file as it was uploaded."""
         upload = self.get_object()
         return FileResponse(
-            storage.uploads().open(upload.stored_as, "rb"), as_attachment=True, filename=upload.name
+            storage.uploads().open(upload.stored_as, "rb"),
+            as_attachment=True,
+            filename=upload.name,
+            content_type="application/octet-stream",
         )
 
     def known_parameters(self) -> list[str]:
