@@ -25,6 +25,7 @@ from api_pattern import exceptions as api
 from api_pattern.problems import CODES, Errors, flat, problem, sentence
 from file_manager.exceptions import UploadIsNotResting, UploadTooLarge
 from rules.exceptions import ActionIsNotWaiting, RuleIsNotYours
+from task_management.exceptions import TaskIsFinal
 from vehicle_management.exceptions import VehicleConflict
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,8 @@ STATUSES: dict[type[Exception], int] = {
     api.TooManyAttempts: 429,
     api.Unavailable: 503,
     VehicleConflict: 409,
+    TaskIsFinal: 409,
+    UploadIsNotResting: 409,
     ActionIsNotWaiting: 409,
     RuleIsNotYours: 403,
     UploadIsNotResting: 409,

@@ -2,11 +2,13 @@ from django.urls import re_path
 
 from api_pattern.routers import Router
 from rules import views
+from rules.task_views import RuledTaskViewSet
 
 router = Router()
 router.register("rules", views.RuleViewSet)
 router.register("firings", views.FiringViewSet)
 router.register("logs", views.LogEntryViewSet)
+router.register("tasks", RuledTaskViewSet)
 
 urlpatterns = [
     *router.urls,

@@ -23,18 +23,39 @@ class Task(Hideable):
     external_id = models.CharField(_("external id"), max_length=64, null=True, blank=True)
     title = models.CharField(_("title"), max_length=200)
     description = models.TextField(_("description"), blank=True, default="")
-    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.CREATED, editable=False)
-    vehicle = models.ForeignKey(Vehicle, null=True, blank=True, on_delete=models.PROTECT, related_name="tasks", verbose_name=_("vehicle"))
+    status = models.CharField(
+        _("status"), max_length=8, choices=Status, default=Status.CREATED, editable=False
+    )
+    vehicle = models.ForeignKey(
+        Vehicle,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="tasks",
+        verbose_name=_("vehicle"),
+    )
     customer = models.ForeignKey(
-        Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="tasks", verbose_name=_("customer")
+        Customer,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="tasks",
+        verbose_name=_("customer"),
     )
     assignee = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks", verbose_name=_("assignee")
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="tasks",
+        verbose_name=_("assignee"),
     )
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     completed_at = models.DateTimeField(_("completed at"), null=True, editable=False)
     canceled_at = models.DateTimeField(_("canceled at"), null=True, editable=False)
-    closed_by = models.ForeignKey(Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False)
+    closed_by = models.ForeignKey(
+        Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False
+    )
     origin = models.CharField(
         max_length=100,
         null=True,
@@ -42,7 +63,9 @@ class Task(Hideable):
         editable=False,
         help_text=_("What made it, as “firing:812:0”; makes making it idempotent."),
     )
-    cause = models.ForeignKey(Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False)
+    cause = models.ForeignKey(
+        Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False
+    )
     cause_row = models.PositiveIntegerField(null=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -7,81 +7,206 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('customer_management', '0001_initial'),
-        ('vehicle_management', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("customer_management", "0001_initial"),
+        ("vehicle_management", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='deleted at')),
-                ('external_id', models.CharField(blank=True, max_length=64, null=True, verbose_name='external id')),
-                ('title', models.CharField(max_length=200, verbose_name='title')),
-                ('description', models.TextField(blank=True, default='', verbose_name='description')),
-                ('status', models.CharField(choices=[('created', 'created'), ('complete', 'complete'), ('canceled', 'canceled')], default='created', editable=False, max_length=8, verbose_name='status')),
-                ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due')),
-                ('completed_at', models.DateTimeField(editable=False, null=True, verbose_name='completed at')),
-                ('canceled_at', models.DateTimeField(editable=False, null=True, verbose_name='canceled at')),
-                ('origin', models.CharField(editable=False, help_text='What made it, as “firing:812:0”; makes making it idempotent.', max_length=100, null=True, unique=True)),
-                ('cause_row', models.PositiveIntegerField(editable=False, null=True)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('assignee', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='tasks', to=settings.AUTH_USER_MODEL, verbose_name='assignee')),
-                ('cause', models.ForeignKey(db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.cause')),
-                ('closed_by', models.ForeignKey(db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.cause')),
-                ('customer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tasks', to='customer_management.customer', verbose_name='customer')),
-                ('vehicle', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tasks', to='vehicle_management.vehicle', verbose_name='vehicle')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "deleted_at",
+                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="deleted at"),
+                ),
+                (
+                    "external_id",
+                    models.CharField(blank=True, max_length=64, null=True, verbose_name="external id"),
+                ),
+                ("title", models.CharField(max_length=200, verbose_name="title")),
+                ("description", models.TextField(blank=True, default="", verbose_name="description")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("created", "created"), ("complete", "complete"), ("canceled", "canceled")],
+                        default="created",
+                        editable=False,
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                ("due_at", models.DateTimeField(blank=True, null=True, verbose_name="due")),
+                (
+                    "completed_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="completed at"),
+                ),
+                ("canceled_at", models.DateTimeField(editable=False, null=True, verbose_name="canceled at")),
+                (
+                    "origin",
+                    models.CharField(
+                        editable=False,
+                        help_text="What made it, as “firing:812:0”; makes making it idempotent.",
+                        max_length=100,
+                        null=True,
+                        unique=True,
+                    ),
+                ),
+                ("cause_row", models.PositiveIntegerField(editable=False, null=True)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "assignee",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="tasks",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="assignee",
+                    ),
+                ),
+                (
+                    "cause",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.cause",
+                    ),
+                ),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.cause",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tasks",
+                        to="customer_management.customer",
+                        verbose_name="customer",
+                    ),
+                ),
+                (
+                    "vehicle",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tasks",
+                        to="vehicle_management.vehicle",
+                        verbose_name="vehicle",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
-                'abstract': False,
-                'base_manager_name': 'all_objects',
+                "ordering": ("-id",),
+                "abstract": False,
+                "base_manager_name": "all_objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('all_objects', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("all_objects", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='TaskComment',
+            name="TaskComment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField(max_length=10000, verbose_name='text')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.cause')),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='task_management.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.TextField(max_length=10000, verbose_name="text")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.cause",
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="comments",
+                        to="task_management.task",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('created_at',),
+                "ordering": ("created_at",),
             },
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['status', 'due_at'], name='task_status_due'),
+            model_name="task",
+            index=models.Index(fields=["status", "due_at"], name="task_status_due"),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['-created_at'], name='task_created_at'),
+            model_name="task",
+            index=models.Index(fields=["-created_at"], name="task_created_at"),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('external_id',), name='task_external_id_is_unique', violation_error_message='A task with this external id exists already.'),
+            model_name="task",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at__isnull", True)),
+                fields=("external_id",),
+                name="task_external_id_is_unique",
+                violation_error_message="A task with this external id exists already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('canceled_at__isnull', True), ('completed_at__isnull', True), ('status', 'created')), models.Q(('canceled_at__isnull', True), ('completed_at__isnull', False), ('status', 'complete')), models.Q(('canceled_at__isnull', False), ('completed_at__isnull', True), ('status', 'canceled')), _connector='OR'), name='task_status_has_its_time', violation_error_message='A complete or canceled task has the time at which it became so.'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("canceled_at__isnull", True), ("completed_at__isnull", True), ("status", "created")
+                    ),
+                    models.Q(
+                        ("canceled_at__isnull", True), ("completed_at__isnull", False), ("status", "complete")
+                    ),
+                    models.Q(
+                        ("canceled_at__isnull", False), ("completed_at__isnull", True), ("status", "canceled")
+                    ),
+                    _connector="OR",
+                ),
+                name="task_status_has_its_time",
+                violation_error_message="A complete or canceled task has the time at which it became so.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='task_has_a_title', violation_error_message='A task needs a title.'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("title", ""), _negated=True),
+                name="task_has_a_title",
+                violation_error_message="A task needs a title.",
+            ),
         ),
     ]

@@ -1,0 +1,2 @@
+class TaskIsFinal(Exception):
+    """The task is complete or canceled already, and stays so."""
