@@ -23,11 +23,15 @@ class Customer(Hideable):
     phone = models.CharField(_("phone"), max_length=64, blank=True, default="")
     address = models.TextField(_("address"), blank=True, default="")
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, editable=False, related_name="+")
+    created_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, editable=False, related_name="+"
+    )
     created_by_key = models.ForeignKey(
         ApiKey, null=True, on_delete=models.SET_NULL, editable=False, related_name="+"
     )
-    cause = models.ForeignKey(Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False)
+    cause = models.ForeignKey(
+        Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False
+    )
     cause_row = models.PositiveIntegerField(null=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -46,6 +46,7 @@ STATUSES: dict[type[Exception], int] = {
     api.TooManyAttempts: 429,
     api.Unavailable: 503,
     VehicleConflict: 409,
+    CustomerConflict: 409,
     TaskIsFinal: 409,
     UploadIsNotResting: 409,
     ActionIsNotWaiting: 409,

@@ -1,0 +1,2 @@
+class CustomerConflict(Exception):
+    """A customer's external id is taken."""
