@@ -23,6 +23,7 @@ from rest_framework.views import set_rollback
 from accounts import exceptions as accounts
 from api_pattern import exceptions as api
 from api_pattern.problems import CODES, Errors, flat, problem, sentence
+from customer_management.exceptions import CustomerConflict
 from file_manager.exceptions import UploadIsNotResting, UploadTooLarge
 from rules.exceptions import ActionIsNotWaiting, RuleIsNotYours
 from task_management.exceptions import TaskIsFinal
@@ -48,7 +49,6 @@ STATUSES: dict[type[Exception], int] = {
     VehicleConflict: 409,
     CustomerConflict: 409,
     TaskIsFinal: 409,
-    UploadIsNotResting: 409,
     ActionIsNotWaiting: 409,
     RuleIsNotYours: 403,
     UploadIsNotResting: 409,
