@@ -20,6 +20,7 @@ from accounts.models import User
 from accounts.throttling import guarded_login
 from api_pattern.exceptions import TooManyAttempts
 from dashboard.pages.access import members
+from dashboard.pages.vehicle_forms import styled
 
 
 def log_in(request: HttpRequest) -> HttpResponse:
@@ -62,10 +63,18 @@ class ProfileForm(forms.ModelForm):
         model = User
         fields = ("name", "time_zone", "units")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        styled(self)
+
 
 class PasswordForm(forms.Form):
     old = forms.CharField(label=gettext_lazy("Password now"), widget=forms.PasswordInput, strip=False)
     new = forms.CharField(label=gettext_lazy("New password"), widget=forms.PasswordInput, strip=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        styled(self)
 
 
 @members
@@ -86,13 +95,12 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 def _changed_password(request: HttpRequest, form: PasswordForm) -> bool:
     user: Any = request.user
-    if not user.check_password(form.cleaned_data["old"]):
-        form.add_error("old", _("This is not your password now."))
-        return False
     try:
-        services.change_password(user, form.cleaned_data["new"])
+        services.change_password(user, password=form.cleaned_data["new"], old_password=form.cleaned_data["old"])
     except ValidationError as error:
-        form.add_error("new", error.messages)
+        by_field = error.message_dict if hasattr(error, "error_dict") else {"new": error.messages}
+        for name, texts in by_field.items():
+            form.add_error("old" if name == "old_password" else "new", texts)
         return False
     user.refresh_from_db()
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")

@@ -179,3 +179,9 @@ def sort_link(context: Mapping[str, Any], name: str, label: str) -> SafeString:
 @register.filter
 def lookup(mapping: Mapping[str, Any], name: str) -> Any:
     return mapping.get(name)
+
+
+@register.simple_tag
+def cell_of(column: Any, row: Any) -> Any:
+    """What a table's column says of a row."""
+    return column.value(row)
