@@ -77,7 +77,10 @@ def drain_lane(
 
 def drain() -> int:
     """Every lane, one after the other; for commands and tests."""
-    return sum(drain_lane(lane) for lane in range(LANES))
+    total = 0
+    while count := sum(drain_lane(lane) for lane in range(LANES)):
+        total += count
+    return total
 
 
 def _in_one_snapshot(work: Callable[[], Done]) -> Done:
@@ -116,10 +119,9 @@ def _work(lane: int, publish: Publish | None) -> int:
 
 
 def _scan(lane: int) -> int:
-    scans = list(RuleScan.objects.filter(lane=lane).order_by("rule"))
-    if not scans:
-        return 0
+    # First the rules: where a maker's fleets changed meanwhile, that makes scans.
     book = _book()
+    scans = list(RuleScan.objects.filter(lane=lane).order_by("rule"))
     for scan in scans:
         rule = book.rules.get(scan.rule_id)
         if rule is None or rule.epoch != scan.epoch:

@@ -1,4 +1,8 @@
-"""Which vehicles a scan looks at: those that the rule watches, and those that it remembers."""
+"""Which vehicles a scan looks at.
+
+Those that the rule watches, those that it remembers, and those that it may have watched before a change
+that is still pending.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from rules.running import RunningRule
+from rules.scope import SCOPE_FIELDS
 from vehicle_management.models import LANES
 
 MOST_VEHICLES = 10_000
@@ -13,6 +18,11 @@ MOST_VEHICLES = 10_000
 _REMEMBERED = """
     SELECT vehicle_id FROM rules_rulestate
     WHERE rule_id = %s AND vehicle_id > %s AND vehicle_id %% %s = %s ORDER BY vehicle_id LIMIT %s
+"""
+_MOVED = """
+    SELECT DISTINCT v.id FROM vehicle_management_changebatch b, unnest(b.vehicles) AS v(id)
+    WHERE b.lane = %s AND b.done_at IS NULL AND b.fields && %s AND NOT 'vehicle_id' = ANY(b.fields)
+      AND v.id > %s ORDER BY v.id LIMIT %s
 """
 _WATCHED = """
     SELECT v.id FROM vehicle_management_vehicle v
@@ -24,7 +34,8 @@ def next_vehicles(rule: RunningRule, lane: int, after: int) -> list[int]:
     """The next vehicles of the lane in order, up to ``MOST_VEHICLES``."""
     watched = _watched(rule, lane, after)
     remembered = _fetch(_REMEMBERED, [rule.pk, after, LANES, lane, MOST_VEHICLES])
-    return sorted({*watched, *remembered})[:MOST_VEHICLES]
+    moved = _fetch(_MOVED, [lane, sorted(SCOPE_FIELDS), after, MOST_VEHICLES])
+    return sorted({*watched, *remembered, *moved})[:MOST_VEHICLES]
 
 
 def _watched(rule: RunningRule, lane: int, after: int) -> list[int]:

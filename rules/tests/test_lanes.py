@@ -342,12 +342,9 @@ def test_a_scope_is_cut_to_what_its_maker_sees_at_the_time():
     drain()
     assert list(Firing.objects.values_list("vehicle__vehicle_id", flat=True)) == ["mine"]
     Membership.objects.create(user=manager, fleet=other)
-    report(mine, speed_kmh=1.0)
     drain()
     assert set(Firing.objects.values_list("vehicle__vehicle_id", flat=True)) == {"mine", "theirs"}
     manager.memberships.filter(fleet=fleet).delete()
-    report(theirs, speed_kmh=1.0)
-    report(mine, speed_kmh=2.0)
     drain()
     assert not is_true(rule, mine)
     assert is_true(rule, theirs)
@@ -383,3 +380,15 @@ def test_a_scan_waits_for_batches_from_before_the_rule():
 def test_a_lane_is_held_by_one():
     with take_lane(3) as taken:
         assert taken
+
+
+@pytest.mark.parametrize("at_once", [20_000, 1])
+def test_what_was_true_at_the_start_fires_although_the_vehicle_left_before_the_scan(monkeypatch, at_once):
+    monkeypatch.setattr("rules.pending.MOST_VEHICLES", at_once)
+    vehicle = make_vehicle()
+    report(vehicle, odometer_km=10_412.0)
+    rule = create_rule({"name": "r", "pattern": OVER, "scope": EVERYTHING}, by=administrator())
+    hide_vehicles([vehicle.pk], by=administrator())
+    drain()
+    assert count(rule) == 1
+    assert not is_true(rule, vehicle)
