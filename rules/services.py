@@ -136,18 +136,20 @@ def duplicate_rule(rule: Rule, *, by: Actor) -> Rule:
 
 
 def attach_rules_to_task(task: Task, rules: Sequence[Rule], *, by: Actor) -> None:
-    """Make exactly these the task's rules. No rule begins anew for it: the task's vehicle comes or goes.
+    """Make exactly these, of those that ``by`` sees, the task's rules.
 
-    Raises RuleIsNotYours for a rule that is attached or detached and that one may not edit.
+    No rule begins anew for it: the task's vehicle comes or goes. Raises RuleIsNotYours for a rule that is
+    attached or detached and that one may not edit.
     """
     with transaction.atomic():
-        held = set(task.rules.values_list("pk", flat=True))
+        held = set(Rule.objects.visible_to(by).filter(tasks=task).values_list("pk", flat=True))
         wanted = {rule.pk for rule in rules}
         moved = sorted(held ^ wanted)
         for rule in Rule.objects.select_for_update(of=("self",)).filter(pk__in=moved).order_by("pk"):
             _refuse_unless_editable(rule, by)
             _save(rule)
-        task.rules.set(wanted)
+        task.rules.add(*wanted - held)
+        task.rules.remove(*held - wanted)
         if moved and task.vehicle_id is not None:
             touch_vehicles([task.vehicle_id], cause=by.as_cause())
 

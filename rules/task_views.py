@@ -40,7 +40,7 @@ class RuledTaskViewSet(TaskViewSet):
     serializer_class = RuledTaskSerializer
 
     def get_queryset(self) -> Any:
-        seen = Rule.objects.visible_to(self.request.user)
+        seen = Rule.objects.visible_to(sender_of(self.request))
         return (
             super()
             .get_queryset()
@@ -69,7 +69,7 @@ class RuledTaskViewSet(TaskViewSet):
         pks: Sequence[int] | None = serializer.validated_data.pop("rules", None)
         if pks is None:
             return None
-        found = list(Rule.objects.visible_to(self.request.user).filter(pk__in=pks))
+        found = list(Rule.objects.visible_to(sender_of(self.request)).filter(pk__in=pks))
         unseen = sorted(set(pks) - {rule.pk for rule in found})
         if unseen:
             raise ValidationError({"rules": [_("There is no rule %(id)d that you see.") % {"id": unseen[0]}]})

@@ -4,10 +4,11 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.functional import SimpleLazyObject
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from accounts.actors import Actor
+from accounts.actors import Actor, sender_of
 from accounts.models import Fleet
 from api_pattern.views import CrudViewSet, ListRows, RetrieveRow
 from customer_management.models import Customer
@@ -40,7 +41,6 @@ def with_scope_as_seen_by(rules: QuerySet[Rule], actor: Actor) -> QuerySet[Rule]
 class RuleViewSet(CrudViewSet):
     """Rules: what they watch, when they fire, and what they do then."""
 
-    request: Any
     queryset = Rule.objects.all()
     serializer_class = RuleSerializer
     filterset_class = RuleFilters
@@ -48,36 +48,35 @@ class RuleViewSet(CrudViewSet):
     ordering_fields = ("id", "name", "enabled", "created_at", "updated_at")
 
     def get_queryset(self) -> Any:
-        return with_scope_as_seen_by(super().get_queryset(), self.request.user)
+        return with_scope_as_seen_by(super().get_queryset(), sender_of(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "attributes": SimpleLazyObject(attribute_table)}
 
     def perform_create(self, serializer: BaseSerializer) -> Rule:
-        rule = services.create_rule(serializer.validated_data, by=self.request.user)
+        rule = services.create_rule(serializer.validated_data, by=sender_of(self.request))
         return self.get_queryset().get(pk=rule.pk)
 
     def perform_update(self, instance: Rule, serializer: BaseSerializer) -> Rule:
-        services.update_rule(instance, serializer.validated_data, by=self.request.user)
+        services.update_rule(instance, serializer.validated_data, by=sender_of(self.request))
         return self.get_queryset().get(pk=instance.pk)
 
     def perform_destroy(self, instance: Rule) -> None:
-        services.hide_rule(instance, by=self.request.user)
+        services.hide_rule(instance, by=sender_of(self.request))
 
     @extend_schema(request=RuleDraftSerializer, responses={200: VerdictSerializer})
     @action(detail=False, methods=["post"])
-    def validate(self, request: Any) -> Response:
+    def validate(self, request: Request) -> Response:
         """Check a rule without storing it; what is wrong is told with 422, by node."""
         draft = RuleDraftSerializer(data=request.data, context=self.get_serializer_context())
         draft.is_valid(raise_exception=True)
-        sentence = services.check_rule(draft.validated_data, by=request.user)
+        sentence = services.check_rule(draft.validated_data, by=sender_of(request))
         return Response({"valid": True, "sentence": sentence})
 
 
 class RuleFiringsViewSet(ListRows):
     """When a rule fired for vehicles that the caller sees, the latest first."""
 
-    request: Any
     queryset = told_firings(Firing.objects.all())
     serializer_class = FiringSerializer
     filterset_class = FiringFilters
@@ -88,7 +87,7 @@ class RuleFiringsViewSet(ListRows):
         return super().get_queryset().filter(rule=self.rule())
 
     def rule(self) -> Rule:
-        return self.find(Rule.objects.visible_to(self.request.user))
+        return self.find(Rule.objects.visible_to(sender_of(self.request)))
 
 
 class FiringViewSet(RetrieveRow):

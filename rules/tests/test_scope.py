@@ -83,6 +83,17 @@ def test_one_attaches_only_rules_that_one_may_edit(people):
     assert not task.rules.exists()
 
 
+def test_rules_that_one_does_not_see_stay_attached(people):
+    unseen = make_rule(scope={"fleets": ["fleet-south"]}, by=people.administrator)
+    task = Task.objects.create(title="t")
+    attach_rules_to_task(task, [unseen], by=people.administrator)
+    mine = make_rule(scope={}, by=people.manager)
+    attach_rules_to_task(task, [mine], by=people.manager)
+    assert set(task.rules.all()) == {unseen, mine}
+    attach_rules_to_task(task, [], by=people.manager)
+    assert set(task.rules.all()) == {unseen}
+
+
 def test_a_customers_vehicles_are_watched_within_the_makers_fleets(people):
     customer = Customer.objects.create(name="ACME", created_by=people.manager)
     vehicles = [make_vehicle("north-1", people.north), make_vehicle("south-1", people.south)]
