@@ -1,0 +1,138 @@
+"""Values as pages show them: numbers with units, times as “31 s ago”, statuses as badges."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.templatetags.static import static
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from dashboard import units
+
+NOTHING = format_html('<span class="text-placeholder">{}</span>', "–")
+# Until then a time is told as how long ago it was; what is older gets its date.
+TOLD_AS_AGE = timedelta(days=30)
+
+COLOURS = {
+    "MOVING": "green", "IDLE": "yellow", "STOPPED": "azure", "ALERT": "red", "LOW_BATTERY": "orange", "OFFLINE": "gray",
+    "created": "blue", "complete": "green", "canceled": "gray",
+    "UPLOADED": "azure", "READING": "azure", "REVIEW": "yellow", "APPLYING": "blue", "APPLIED": "green",
+    "FAILED": "red", "REVERTED": "gray",
+    "PENDING": "azure", "DONE": "green", "PARKED": "red",
+    "DEBUG": "gray", "INFO": "azure", "WARNING": "yellow", "ERROR": "red",
+    "unchanged": "gray", "repeated": "purple", "updated": "blue", "failed": "red",
+    "ADMINISTRATOR": "purple", "MANAGER": "blue", "OPERATOR": "green",
+}  # fmt: skip
+
+
+def icon(name: str, extra: str = "") -> SafeString:
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>', extra, static("vendor/icons.svg"), name
+    )
+
+
+def number(value: float, decimals: int = 0) -> str:
+    return str(formats.number_format(value, decimal_pos=decimals, use_l10n=True, force_grouping=True))
+
+
+def short_number(value: float) -> str:
+    """With as many decimals as it has, up to six."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return number(value, len(text.partition(".")[2]))
+
+
+def measure(value: float | None, unit: str, person: User, decimals: int = 0) -> SafeString:
+    if value is None:
+        return NOTHING
+    told = number(units.to_shown(value, unit, person), decimals)
+    return format_html('{}<span class="unit">{}</span>', told, units.shown_unit(unit, person))
+
+
+def meter(value: float | None, label: str = "") -> SafeString:
+    """A percentage as a bar with its number."""
+    if value is None:
+        return NOTHING
+    level = "low" if value < 20 else "middle" if value < 40 else "high"
+    return format_html(
+        '<span class="meter meter-{}"><progress max="100" value="{}" aria-label="{}"></progress>'
+        '<span class="meter-number">{}<span class="unit">%</span></span></span>',
+        level, f"{value:.0f}", label, number(value),
+    )  # fmt: skip
+
+
+def badge(code: str, label: str) -> SafeString:
+    colour = COLOURS.get(code, "gray")
+    return format_html('<span class="tag tag-{}"><i class="tag-dot"></i>{}</span>', colour, label)
+
+
+def link(address: str, text: Any, extra: str = "") -> SafeString:
+    return format_html('<a href="{}" class="{}">{}</a>', address, extra, text)
+
+
+def exact(at: datetime) -> str:
+    return str(formats.date_format(timezone.localtime(at), "j M Y, H:i:s T"))
+
+
+def day(value: date) -> str:
+    return str(formats.date_format(value, "j M Y"))
+
+
+def age(at: datetime, now: datetime | None = None) -> str:
+    """“31 s ago”, “in 3 h”, or the date where it is long ago."""
+    gap = (now or timezone.now()) - at
+    if abs(gap) > TOLD_AS_AGE:
+        return day(timezone.localtime(at).date())
+    told = _span(abs(gap))
+    return _("%(span)s ago") % {"span": told} if gap >= timedelta(0) else _("in %(span)s") % {"span": told}
+
+
+def _span(gap: timedelta) -> str:
+    seconds = int(gap.total_seconds())
+    if seconds < 60:
+        return _("%(n)d s") % {"n": seconds}
+    if seconds < 3600:
+        return _("%(n)d min") % {"n": seconds // 60}
+    if seconds < 48 * 3600:
+        return _("%(n)d h") % {"n": seconds // 3600}
+    return _("%(n)d d") % {"n": seconds // 86400}
+
+
+def ago(at: datetime | None) -> SafeString:
+    if at is None:
+        return NOTHING
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        at.isoformat(timespec="seconds"), exact(at), age(at),
+    )  # fmt: skip
+
+
+def due(at: datetime | None, *, is_open: bool) -> SafeString:
+    """A due time; in red where an open task has missed it."""
+    if at is None:
+        return NOTHING
+    return format_html('<span class="text-danger">{}</span>', ago(at)) if is_open and at < timezone.now() else ago(at)
+
+
+def plain(value: Any) -> str:
+    """Any stored value in words, as histories and attributes show it."""
+    if value is None or value == "":
+        return "–"
+    if value is True or value is False:
+        return _("yes") if value else _("no")
+    if isinstance(value, int | float):
+        return short_number(value)
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    return _("%(n)s s") % {"n": number(seconds, 1)} if seconds < 60 else _span(timedelta(seconds=seconds))
+
+
+def size(count: int) -> str:
+    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):
+        if count >= factor:
+            return f"{number(count / factor, 1)} {unit}"
+    return _("%(n)d bytes") % {"n": count}
