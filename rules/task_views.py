@@ -17,19 +17,21 @@ from task_management.serializers import TaskSerializer
 from task_management.views import TaskViewSet
 
 
+class RuleIdsField(serializers.ListField):
+    """The rules attached to a task, as far as the reader sees them."""
+
+    child = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+
+    def get_attribute(self, instance: Task) -> list[int]:
+        return [rule.pk for rule in getattr(instance, "seen_rules", ())]
+
+
 class RuledTaskSerializer(TaskSerializer):
-    rules = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=100
-    )
+    rules = RuleIdsField(required=False, max_length=100)
     firing = serializers.SerializerMethodField(help_text=_("The firing that made the task."))
 
     class Meta(TaskSerializer.Meta):
         fields = (*TaskSerializer.Meta.fields, "rules", "firing")
-
-    def to_representation(self, instance: Task) -> dict[str, Any]:
-        told = super().to_representation(instance)
-        told["rules"] = [rule.pk for rule in getattr(instance, "seen_rules", ())]
-        return told
 
     def get_firing(self, task: Task) -> int | None:
         made = getattr(task, "making", None)

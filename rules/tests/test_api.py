@@ -5,7 +5,7 @@ from rules.lanes import drain
 from rules.models import Firing, LogEntry, Rule
 from rules.outbox import run_pending_actions
 from rules.services import create_rule
-from rules.tests.factories import EVERYTHING, LOG, OVER, make_rule, make_vehicle, report
+from rules.tests.factories import EVERYTHING, LOG, OVER, is_true, make_rule, make_vehicle, report
 
 pytestmark = pytest.mark.django_db
 
@@ -201,3 +201,30 @@ def test_lists_ask_a_constant_number_of_questions(people, count, django_assert_n
         client.get(f"/api/v1/{path}")
         with django_assert_num_queries(queries):
             assert client.get(f"/api/v1/{path}").data["total"] >= count
+
+
+def test_a_task_tells_its_rules_and_the_firing_that_made_it(people):
+    vehicle = make_vehicle("north-1", people.north)
+    maker = make_rule(actions=[{"type": "create_task", "title": "Service $vehicle_id"}], by=people.manager)
+    watcher = make_rule(name="on task", scope={}, by=people.manager)
+    report(vehicle, row=12, odometer_km=10_412.0)
+    drain()
+    run_pending_actions()
+    client = people.client("manager")
+    firing = client.get(f"/api/v1/rules/{maker.pk}/firings").data["data"][0]
+    task_id = firing["actions"][0]["task_id"]
+    path = f"/api/v1/tasks/{task_id}"
+    task = client.get(path).data
+    assert (task["title"], task["rules"], task["firing"]) == ("Service north-1", [], firing["id"])
+    changed = client.patch(path, {"rules": [watcher.pk]})
+    assert (changed.status_code, changed.data["rules"]) == (200, [watcher.pk])
+    drain()
+    assert is_true(watcher, vehicle)
+    assert client.patch(path, {"rules": [2**40]}).status_code == 422
+    assert client.post(f"{path}/complete").status_code == 200
+    drain()
+    assert not is_true(watcher, vehicle)
+    made = client.post("/api/v1/tasks", {"title": "t", "vehicle_id": "north-1", "rules": [watcher.pk]})
+    assert (made.status_code, made.data["rules"], made.data["firing"]) == (201, [watcher.pk], None)
+    drain()
+    assert Firing.objects.filter(rule=watcher).count() == 2
