@@ -1,7 +1,5 @@
 """Where everything is found. Paths of the API work with and without their trailing slash."""
 
-from importlib import import_module
-
 from django.contrib import admin
 from django.urls import include, path, re_path
 
@@ -11,19 +9,10 @@ API_APPS = [
     "accounts",
     "customer_management",
     "vehicle_management",
-    "task_management",
     "rules",
     "file_manager",
     "analytics",
 ]
-
-def _exists(module: str) -> bool:
-    try:
-        import_module(module)
-    except ModuleNotFoundError:
-        return False
-    return True
-
 
 handler400 = errors.bad_request
 handler403 = errors.permission_denied
@@ -31,7 +20,7 @@ handler404 = errors.page_not_found
 handler500 = errors.server_error
 
 urlpatterns = [
-    *[path("api/v1/", include(f"{app}.urls")) for app in API_APPS if _exists(f"{app}.urls")],
+    *[path("api/v1/", include(f"{app}.urls")) for app in API_APPS],
     re_path(r"^api/schema/?$", api_pages.SchemaView.as_view(), name="api-schema"),
     re_path(r"^api/docs/?$", api_pages.swagger, name="api-docs"),
     re_path(r"^api/redoc/?$", api_pages.redoc, name="api-redoc"),
@@ -40,5 +29,5 @@ urlpatterns = [
     re_path(r"^healthz/?$", health.healthz, name="healthz"),
     re_path(r"^readyz/?$", health.readyz, name="readyz"),
     re_path(r"^metrics/?$", health.metrics, name="metrics"),
-    *([path("", include("dashboard.urls"))] if _exists("dashboard.urls") else []),
+    path("", include("dashboard.urls")),
 ]

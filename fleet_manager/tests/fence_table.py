@@ -25,7 +25,10 @@ WHO_SEES_THE_FILE   = " 401   200   200   200   404   200   200   403   404"  # 
 MANAGERS_MAKE       = " 401   403   201   201   201   403   201   403   403"  # fmt: skip
 NAMING_A_FLEET      = " 401   403   201   201   403   403   201   403   403"  # fmt: skip
 MANAGERS_WRITE      = " 401   403   200   200   404   403   200   403   403"  # fmt: skip
+SEEING_ITS_VEHICLE  = " 401   403   201   201   422   403   201   403   403"  # fmt: skip
+OPERATORS_TOO       = " 401   200   200   200   404   403   200   403   403"  # fmt: skip
 DEVICES_TOO         = " 401   403   200   200   404   403   200   403   200"  # fmt: skip
+OPERATORS_TOO       = " 401   200   200   200   404   403   200   403   403"  # fmt: skip
 MANAGERS_DROP       = " 401   403   204   204   404   403   204   403   403"  # fmt: skip
 EVERYONE            = " 200   200   200   200   200   200   200   200   200"  # fmt: skip
 NOT_ALLOWED         = " 405   405   405   405   405   405   405   405   405"  # fmt: skip
@@ -92,7 +95,42 @@ TABLE: dict[str, str] = {
     "GET /api/v1/attribute-types": ALL_LIST,
     "PATCH /api/v1/attribute-types/{name}": ADMINISTRATORS_READ,
     # customers
+    "GET /api/v1/customers": ALL_LIST,
+    "POST /api/v1/customers": MANAGERS_MAKE,
+    "GET /api/v1/customers/{pk}": WHO_SEES_IT,
+    "PUT /api/v1/customers/{pk}": MANAGERS_WRITE,
+    "PATCH /api/v1/customers/{pk}": MANAGERS_WRITE,
+    "DELETE /api/v1/customers/{pk}": MANAGERS_DROP,
+    # customers
+    "GET /api/v1/customers": ALL_LIST,
+    "POST /api/v1/customers": MANAGERS_MAKE,
+    "GET /api/v1/customers/{pk}": WHO_SEES_IT,
+    "PUT /api/v1/customers/{pk}": MANAGERS_WRITE,
+    "PATCH /api/v1/customers/{pk}": MANAGERS_WRITE,
+    "DELETE /api/v1/customers/{pk}": MANAGERS_DROP,
     "GET /api/v1/customers/{customer_id}/vehicles": WHO_SEES_IT,
+    # tasks
+    "GET /api/v1/tasks": ALL_LIST,
+    "POST /api/v1/tasks": SEEING_ITS_VEHICLE,
+    "GET /api/v1/tasks/{pk}": WHO_SEES_IT,
+    "PUT /api/v1/tasks/{pk}": MANAGERS_WRITE,
+    "PATCH /api/v1/tasks/{pk}": MANAGERS_WRITE,
+    "DELETE /api/v1/tasks/{pk}": MANAGERS_DROP,
+    "POST /api/v1/tasks/{pk}/complete": OPERATORS_TOO,
+    "POST /api/v1/tasks/{pk}/cancel": OPERATORS_TOO,
+    "GET /api/v1/tasks/{pk}/comments": WHO_SEES_IT,
+    "POST /api/v1/tasks/{pk}/comments": OPERATORS_TOO.replace("200", "201"),
+    # tasks
+    "GET /api/v1/tasks": ALL_LIST,
+    "POST /api/v1/tasks": MANAGERS_MAKE.replace("201   201   201", "201   201   422"),
+    "GET /api/v1/tasks/{pk}": WHO_SEES_IT,
+    "PUT /api/v1/tasks/{pk}": MANAGERS_WRITE,
+    "PATCH /api/v1/tasks/{pk}": MANAGERS_WRITE,
+    "DELETE /api/v1/tasks/{pk}": MANAGERS_DROP,
+    "POST /api/v1/tasks/{pk}/complete": OPERATORS_TOO,
+    "POST /api/v1/tasks/{pk}/cancel": OPERATORS_TOO,
+    "GET /api/v1/tasks/{pk}/comments": WHO_SEES_IT,
+    "POST /api/v1/tasks/{pk}/comments": OPERATORS_TOO.replace("200", "201"),
     # rules
     "GET /api/v1/rules": ALL_LIST,
     "POST /api/v1/rules": MANAGERS_MAKE,
@@ -122,6 +160,10 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "{vehicle_id}": lambda world: world.vehicle.vehicle_id,
     "{customer_id}": lambda world: world.customer.pk,
     "{name}": lambda world: world.attribute_type.name,
+    "/api/v1/customers/{pk}": lambda world: world.customer.pk,
+    "/api/v1/tasks/{pk}": lambda world: world.task.pk,
+    "/api/v1/customers/{pk}": lambda world: world.customer.pk,
+    "/api/v1/tasks/{pk}": lambda world: world.task.pk,
     "/api/v1/rules/{pk}": lambda world: world.rule.pk,
     "/api/v1/firings/{pk}": lambda world: world.firing.pk,
     "/api/v1/files/{pk}": lambda world: world.upload.pk,
@@ -152,6 +194,16 @@ BODIES: dict[str, Callable[[World], Any]] = {
         "plate": "N 2",
     },
     "PATCH /api/v1/vehicles/{vehicle_id}/status": lambda world: {"odometer_km": 9_500},
+    "POST /api/v1/customers": lambda world: {"name": "New"},
+    "PUT /api/v1/customers/{pk}": lambda world: {"name": "New"},
+    "POST /api/v1/tasks": lambda world: {"title": "Wash it", "vehicle_id": world.vehicle.vehicle_id},
+    "PUT /api/v1/tasks/{pk}": lambda world: {"title": "Wash it", "vehicle_id": world.vehicle.vehicle_id},
+    "POST /api/v1/tasks/{pk}/comments": lambda world: {"text": "Done soon."},
+    "POST /api/v1/customers": lambda world: {"name": "Port of North"},
+    "PUT /api/v1/customers/{pk}": lambda world: {"name": "Port of North"},
+    "POST /api/v1/tasks": lambda world: {"title": "Wash", "vehicle_id": world.vehicle.vehicle_id},
+    "PUT /api/v1/tasks/{pk}": lambda world: {"title": "Wash"},
+    "POST /api/v1/tasks/{pk}/comments": lambda world: {"text": "Parts are ordered."},
     "POST /api/v1/rules": lambda world: RULE,
     "POST /api/v1/rules/validate": lambda world: {"pattern": PATTERN},
     "PUT /api/v1/rules/{pk}": lambda world: RULE,
