@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -24,6 +24,8 @@ admin.site.unregister(Group)
 class Refusing:
     """Tells an expected refusal of a service on the page instead of failing."""
 
+    refusals: ClassVar[tuple[type[Exception], ...]] = (LastAdministrator, FleetConflict, FleetInUse)
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return self._told(request, super().changeform_view, *args, **kwargs)  # type: ignore[misc]
 
@@ -36,7 +38,7 @@ class Refusing:
     def _told(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return view(request, *args, **kwargs)
-        except (LastAdministrator, FleetConflict, FleetInUse) as refusal:
+        except self.refusals as refusal:
             messages.error(request, str(refusal))
             return HttpResponseRedirect(request.get_full_path())
 

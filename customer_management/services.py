@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -25,10 +26,12 @@ def create_customer(values: Mapping[str, Any], *, by: Actor) -> Customer:
 
 
 def update_customer(customer: Customer, values: Mapping[str, Any], *, by: Actor) -> Customer:
-    """Raises ValidationError by field, and CustomerConflict where the external id is taken."""
+    """Raises ValidationError by field, and CustomerConflict where the external id is taken or the row is gone."""
     checked = _checked(values)
     with transaction.atomic():
-        locked = Customer.objects.select_for_update().get(pk=customer.pk)
+        locked = Customer.objects.select_for_update().filter(pk=customer.pk).first()
+        if locked is None:
+            raise CustomerConflict(_("“%(name)s” was deleted meanwhile.") % {"name": customer.name})
         changed = [name for name, value in checked.items() if getattr(locked, name) != value]
         for name in changed:
             setattr(locked, name, checked[name])
@@ -40,13 +43,21 @@ def update_customer(customer: Customer, values: Mapping[str, Any], *, by: Actor)
 
 def hide_customers(customer_pks: Iterable[int], *, by: Actor) -> int:
     """Their vehicles and tasks keep pointing at them, so that they can be restored."""
-    return Customer.objects.visible_to(by).filter(pk__in=list(customer_pks)).hide()
+    seen = Customer.objects.visible_to(by).filter(pk__in=list(customer_pks))
+    return Customer.objects.filter(pk__in=seen.values("pk")).update(
+        deleted_at=timezone.now(), version=models.F("version") + 1
+    )
 
 
 def restore_customer(customer: Customer) -> Customer:
     """Raises CustomerConflict where its external id has been given to another one meanwhile."""
-    customer.deleted_at = None
-    return _saved(customer)
+    with transaction.atomic():
+        locked: Customer = Customer.all_objects.select_for_update().get(pk=customer.pk)
+        if locked.deleted_at is not None:
+            locked.deleted_at = None
+            locked.version += 1
+            _saved(locked)
+    return locked
 
 
 def purge_customer(customer: Customer) -> None:
@@ -87,6 +98,8 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
         checked["external_id"] = (checked["external_id"] or "").strip() or None
     if "attributes" in checked:
         checked["attributes"] = check_attributes(checked["attributes"] or {})
+    if checked.get("name") == "":
+        raise ValidationError({"name": [_("A customer needs a name.")]})
     candidate = Customer(**checked)
     others = [field.name for field in Customer._meta.fields if field.name not in checked]
     candidate.clean_fields(exclude=[*others, "attributes"])

@@ -26,7 +26,7 @@ from api_pattern.problems import CODES, Errors, flat, problem, sentence
 from customer_management.exceptions import CustomerConflict
 from file_manager.exceptions import UploadIsNotResting, UploadTooLarge
 from rules.exceptions import ActionIsNotWaiting, RuleIsNotYours
-from task_management.exceptions import TaskIsFinal
+from task_management.exceptions import TaskConflict, TaskIsFinal
 from vehicle_management.exceptions import VehicleConflict
 
 log = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ STATUSES: dict[type[Exception], int] = {
     VehicleConflict: 409,
     CustomerConflict: 409,
     TaskIsFinal: 409,
+    TaskConflict: 409,
     ActionIsNotWaiting: 409,
     RuleIsNotYours: 403,
     UploadIsNotResting: 409,

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.models import Cause
 from customer_management.bulk import MergedRow
-from customer_management.models import Customer
 from task_management.models import Task
 from vehicle_management.changes import lock_vehicles
 from vehicle_management.services import touch_vehicles

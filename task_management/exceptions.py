@@ -1,2 +1,6 @@
 class TaskIsFinal(Exception):
-    """The task is complete or canceled already, and stays so."""
+    """A task that is complete or canceled, or gone by now, and stays so."""
+
+
+class TaskConflict(Exception):
+    """An external id that another task has."""

@@ -111,6 +111,9 @@ class Task(Hideable):
     def told_cause(self) -> dict[str, Any] | None:
         return self.cause.told(self.cause_row) if self.cause else None
 
+    def told_closed_by(self) -> dict[str, Any] | None:
+        return self.closed_by.told() if self.closed_by else None
+
 
 class TaskComment(models.Model):
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="comments")

@@ -30,6 +30,9 @@ class TaskQuerySet(HideableQuerySet):
     def overdue(self) -> Self:
         return self.open().filter(due_at__lt=timezone.now())
 
+    def not_overdue(self) -> Self:
+        return self.exclude(status="created", due_at__lt=timezone.now())
+
 
 class TaskCommentQuerySet(ScopedQuerySet):
     def fence(self, actor: Actor) -> Q:

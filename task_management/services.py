@@ -1,20 +1,27 @@
-"""What people and rules do with tasks."""
+"""What people and rules do with tasks. Every function is one transaction.
+
+Whatever opens, closes or moves a vehicle's task touches the vehicle, so that the rules that are attached to
+tasks look again at what they watch. Vehicles are locked before tasks, everywhere.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.models import Cause, User
-from task_management.exceptions import TaskIsFinal
+from task_management.checks import check_assignee, check_place, checked_values
+from task_management.exceptions import TaskConflict, TaskIsFinal
 from task_management.models import Task, TaskComment
 from vehicle_management.changes import lock_vehicles
 from vehicle_management.services import touch_vehicles
 
+LONGEST_COMMENT = 10_000
 CLOSED_AT = {Task.Status.COMPLETE: "completed_at", Task.Status.CANCELED: "canceled_at"}
 
 
@@ -25,134 +32,217 @@ def create_task(
     origin: str | None = None,
     cause: Mapping[str, Any] | None = None,
 ) -> Task:
-    """``origin`` makes it idempotent: the task that has it already is answered.
+    """``by`` is None where a rule makes it; ``origin`` makes it idempotent: the task that has it is answered.
 
-    Raises ValidationError where a caller who is limited to fleets names neither vehicle nor customer.
+    Raises ValidationError by field, and TaskConflict where the external id is taken.
     """
-    _demand_place(values.get("vehicle"), values.get("customer"), by)
-    told = dict(cause) if cause is not None else by.as_cause() if by is not None else {"kind": "message"}
+    task = Task(**checked_values({"title": "", **values}), origin=origin)
+    if by is not None:
+        check_place(task, by=by)
+        check_assignee(task)
+    told = _told(by, cause)
     with transaction.atomic():
-        vehicle = values.get("vehicle")
-        if vehicle is not None:
-            lock_vehicles([vehicle.pk])
-        if origin is not None and (made := Task.all_objects.filter(origin=origin).first()):
+        lock_vehicles(_pks(task.vehicle_id))
+        if origin is not None and (made := _made_by(origin)):
             return made
-        task = Task.objects.create(**values, origin=origin, cause=Cause.of(told))
-        _touch({task.vehicle_id}, told)
+        task.cause = Cause.of(told)
+        task = _insert(task)
+        touch_vehicles(_pks(task.vehicle_id), cause=told)
     return task
 
 
 def update_task(task: Task, values: Mapping[str, Any], *, by: Actor) -> Task:
-    """Change what a task says; a task that moves to another vehicle is told to the rules of both."""
+    """``version`` counts the updates that changed something.
+
+    Raises as ``create_task`` does, and TaskIsFinal where the task was deleted meanwhile.
+    """
+    checked = checked_values(values)
     with transaction.atomic():
-        lock_vehicles(pk for pk in (task.vehicle_id, _pk(values.get("vehicle"))) if pk)
-        locked = Task.objects.select_for_update(of=("self",)).get(pk=task.pk)
-        place = {"vehicle": locked.vehicle, "customer": locked.customer, **values}
-        _demand_place(place["vehicle"], place["customer"], by)
+        locked = _locked(task, *_pks(checked["vehicle"].pk if checked.get("vehicle") else None))
         before = locked.vehicle_id
-        changed = [name for name, value in values.items() if getattr(locked, name) != value]
+        changed = {name for name, value in checked.items() if getattr(locked, name) != value}
         for name in changed:
-            setattr(locked, name, values[name])
+            setattr(locked, name, checked[name])
+        if changed & {"vehicle", "customer"}:
+            check_place(locked, by=by)
+        if changed & {"vehicle", "customer", "assignee"}:
+            check_assignee(locked)
         if changed:
             locked.version += 1
-            locked.save(update_fields=[*changed, "version", "updated_at"])
-        if before != locked.vehicle_id:
-            _touch({before, locked.vehicle_id}, by.as_cause())
+            _save(locked)
+        if locked.is_open and before != locked.vehicle_id:
+            touch_vehicles(_pks(before, locked.vehicle_id), cause=by.as_cause())
     return locked
 
 
 def complete_task(task: Task, *, by: Actor) -> Task:
     """Raises TaskIsFinal."""
-    return _close(task, Task.Status.COMPLETE, by)
+    return _close(task, Task.Status.COMPLETE, by=by)
 
 
 def cancel_task(task: Task, *, by: Actor) -> Task:
     """Raises TaskIsFinal."""
-    return _close(task, Task.Status.CANCELED, by)
-
-
-def comment_on_task(task: Task, text: str, *, by: Actor) -> TaskComment:
-    """Raises ValidationError for an empty or overlong text."""
-    comment = TaskComment(task=task, by=Cause.of(by.as_cause()), text=text.strip())
-    comment.clean_fields(exclude=["task", "by"])
-    comment.save()
-    return comment
-
-
-def assign_tasks(task_pks: Iterable[int], assignee: User | None, *, by: Actor) -> int:
-    tasks = Task.objects.visible_to(by).open().filter(pk__in=list(task_pks))
-    return tasks.update(assignee=assignee, version=models.F("version") + 1, updated_at=timezone.now())
+    return _close(task, Task.Status.CANCELED, by=by)
 
 
 def close_tasks(task_pks: Iterable[int], status: str, *, by: Actor) -> int:
-    """Complete or cancel those that are open; answers how many were."""
-    count = 0
-    for task in Task.objects.visible_to(by).open().filter(pk__in=list(task_pks)).order_by("vehicle", "pk"):
-        try:
-            _close(task, status, by)
-        except TaskIsFinal:
-            continue
-        count += 1
-    return count
+    """Complete or cancel those that are open and that one sees; answers how many were."""
+    seen = Task.objects.visible_to(by).filter(pk__in=list(task_pks))
+    return _close_all(seen.values_list("pk", flat=True), status, by=by)
+
+
+def assign_tasks(task_pks: Iterable[int], assignee: User | None, *, by: Actor) -> int:
+    """Give many tasks to one person, or to nobody; answers how many changed.
+
+    Raises ValidationError, and assigns none, where the person may not see one of them.
+    """
+    with transaction.atomic():
+        seen = Task.objects.visible_to(by).filter(pk__in=list(task_pks)).values("pk")
+        tasks = Task.objects.select_for_update(of=("self",)).filter(pk__in=seen).order_by("pk")
+        moved = [task for task in tasks.select_related("vehicle", "customer") if _give(task, assignee)]
+        Task.objects.filter(pk__in=[task.pk for task in moved]).update(
+            assignee=assignee, version=F("version") + 1, updated_at=timezone.now()
+        )
+    return len(moved)
+
+
+def comment_on_task(task: Task, text: str, *, by: Actor) -> TaskComment:
+    text = text.strip()
+    if not 1 <= len(text) <= LONGEST_COMMENT:
+        message = _("A comment has 1 to %(most)d characters; this one has %(n)d.")
+        raise ValidationError({"text": [message % {"most": LONGEST_COMMENT, "n": len(text)}]})
+    with transaction.atomic():
+        return TaskComment.objects.create(task=task, by=Cause.of(by.as_cause()), text=text)
 
 
 def hide_tasks(task_pks: Iterable[int], *, by: Actor) -> int:
-    pks = list(task_pks)
+    """Hide them and free their external ids; rules no longer watch their vehicles on their account."""
     with transaction.atomic():
-        vehicles = set(Task.objects.filter(pk__in=pks).values_list("vehicle", flat=True))
-        lock_vehicles(pk for pk in vehicles if pk)
-        count = Task.objects.filter(pk__in=pks).hide()
-        _touch(vehicles, by.as_cause())
-    return count
+        pks, vehicles = _locked_vehicles(Task.objects.visible_to(by).filter(pk__in=list(task_pks)))
+        alive = Task.objects.filter(pk__in=pks)
+        hidden = alive.update(deleted_at=timezone.now(), version=F("version") + 1)
+        touch_vehicles(vehicles, cause=by.as_cause())
+    return hidden
 
 
 def restore_task(task: Task, *, by: Actor) -> Task:
+    """Raises TaskConflict when its external id has been given to another task meanwhile."""
     with transaction.atomic():
-        task.deleted_at = None
-        task.save(update_fields=["deleted_at", "updated_at"])
-        _touch({task.vehicle_id}, by.as_cause())
-    return task
+        locked = _locked(task, manager=Task.all_objects)
+        if locked.deleted_at is not None:
+            locked.deleted_at = None
+            locked.version += 1
+            _save(locked)
+            touch_vehicles(_pks(locked.vehicle_id), cause=by.as_cause())
+    return locked
 
 
 def purge_task(task: Task) -> None:
-    """Delete a hidden task for good. Raises ValidationError while it is not hidden."""
+    """Delete a hidden task for good, with its comments. Raises ValidationError while it is not hidden."""
     if task.deleted_at is None:
-        raise ValidationError(
-            _("“%(title)s” is in use; delete it before purging it.") % {"title": task.title}
-        )
+        message = _("“%(title)s” is in use; delete it before purging it.")
+        raise ValidationError(message % {"title": task.title})
     task.delete()
 
 
-def _close(task: Task, status: str, by: Actor) -> Task:
-    """One conditional UPDATE: of two who close a task at once, one is told that it is final."""
-    now, told = timezone.now(), by.as_cause()
-    closing = {
-        "status": status,
-        CLOSED_AT[Task.Status(status)]: now,
-        "closed_by": Cause.of(told),
-        "updated_at": now,
-    }
-    with transaction.atomic():
-        if task.vehicle_id:
-            lock_vehicles([task.vehicle_id])
-        if not Task.objects.filter(pk=task.pk).open().update(**closing, version=models.F("version") + 1):
-            task.refresh_from_db()
-            message = _("Task %(id)d is %(status)s, which is final.")
-            raise TaskIsFinal(message % {"id": task.pk, "status": task.status})
-        _touch({task.vehicle_id}, told)
+def lock_vehicle_of(task_pk: int) -> None:
+    """For whoever locks a task's row beforehand: vehicles come first."""
+    _locked_vehicles(Task.objects.filter(pk=task_pk))
+
+
+def _close(task: Task, status: str, *, by: Actor) -> Task:
+    """Of many who close a task at once, one does, and the others learn that it is final."""
+    if not _close_all([task.pk], status, by=by):
+        raise TaskIsFinal(_why_final(task))
     task.refresh_from_db()
     return task
 
 
-def _demand_place(vehicle: Any, customer: Any, by: Actor | None) -> None:
-    if by is not None and not by.is_administrator and vehicle is None and customer is None:
-        message = _("Name the task's vehicle or customer; only administrators keep tasks of neither.")
-        raise ValidationError({"vehicle_id": [message], "customer_id": [message]})
+def _close_all(task_pks: Iterable[int], status: str, *, by: Actor) -> int:
+    """One conditional UPDATE on the row itself: a subquery's answer would not be asked again after a wait."""
+    now = timezone.now()
+    with transaction.atomic():
+        pks, vehicles = _locked_vehicles(Task.objects.open().filter(pk__in=list(task_pks)))
+        closed = Task.objects.filter(pk__in=pks, status=Task.Status.CREATED).update(
+            status=status,
+            closed_by=Cause.of(by.as_cause()),
+            version=F("version") + 1,
+            updated_at=now,
+            **{CLOSED_AT[Task.Status(status)]: now},
+        )
+        touch_vehicles(vehicles if closed else (), cause=by.as_cause())
+    return closed
 
 
-def _touch(vehicles: Iterable[int | None], cause: Mapping[str, Any]) -> None:
-    touch_vehicles([pk for pk in vehicles if pk], cause=cause)
+def _why_final(task: Task) -> str:
+    task.refresh_from_db()
+    if task.deleted_at is not None:
+        return _("“%(title)s” was deleted meanwhile.") % {"title": task.title}
+    message = _("“%(title)s” is %(status)s, which is final.")
+    return message % {"title": task.title, "status": task.get_status_display()}
 
 
-def _pk(thing: Any) -> int | None:
-    return thing.pk if thing is not None else None
+def _locked(task: Task, *vehicle_pks: int, manager: Any = Task.objects) -> Task:
+    """The row as it is, locked after its vehicle and the other ones named. Raises TaskIsFinal."""
+    rows = manager.filter(pk=task.pk)
+    lock_vehicles([*vehicle_pks, *rows.exclude(vehicle=None).values_list("vehicle", flat=True)])
+    found = rows.select_for_update(of=("self",)).select_related("vehicle", "customer", "assignee").first()
+    if found is None:
+        raise TaskIsFinal(_why_final(task))
+    return found
+
+
+def _locked_vehicles(tasks: models.QuerySet[Task]) -> tuple[list[int], list[int]]:
+    """The tasks' keys, and those of their vehicles, which are locked by now."""
+    found = list(tasks.values_list("pk", "vehicle"))
+    vehicles = _pks(*(vehicle for _pk, vehicle in found))
+    lock_vehicles(vehicles)
+    return [pk for pk, _vehicle in found], vehicles
+
+
+def _give(task: Task, assignee: User | None) -> bool:
+    """Whether that changes anything. Raises ValidationError where the person may not see the task."""
+    if task.assignee_id == (assignee.pk if assignee else None):
+        return False
+    task.assignee = assignee
+    check_assignee(task)
+    return True
+
+
+def _told(by: Actor | None, cause: Mapping[str, Any] | None) -> dict[str, Any]:
+    if cause is not None:
+        return dict(cause)
+    if by is None:
+        raise TypeError("A task that nobody makes needs a cause.")
+    return by.as_cause()
+
+
+def _pks(*pks: int | None) -> list[int]:
+    return [pk for pk in pks if pk is not None]
+
+
+def _made_by(origin: str) -> Task | None:
+    return Task.all_objects.filter(origin=origin).first()
+
+
+def _insert(task: Task) -> Task:
+    try:
+        _save(task)
+    except IntegrityError:
+        # Another process made it from the same origin at the same time.
+        made = _made_by(task.origin) if task.origin else None
+        if made is None:
+            raise
+        return made
+    return task
+
+
+def _save(task: Task) -> None:
+    try:
+        with transaction.atomic():
+            task.save()
+    except IntegrityError as error:
+        if "task_external_id_is_unique" not in str(error):
+            raise
+        message = _("The external id “%(id)s” is taken by another task; choose another one.")
+        raise TaskConflict(message % {"id": task.external_id}) from error

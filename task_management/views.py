@@ -1,6 +1,6 @@
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,19 +15,39 @@ from task_management.models import Task
 from task_management.serializers import CommentSerializer, TaskSerializer
 
 
+@extend_schema_view(
+    list=extend_schema(summary="List the tasks that one sees"),
+    retrieve=extend_schema(summary="Read a task"),
+    create=extend_schema(
+        summary="Create a task",
+        description="A caller who is limited to fleets names a vehicle or a customer that they see; "
+        "the assignee is an active person who may see the task.",
+    ),
+    update=extend_schema(summary="Change a task"),
+    partial_update=extend_schema(summary="Change some fields of a task"),
+    destroy=extend_schema(
+        summary="Delete a task",
+        description="Hides it and frees its external id; an administrator can restore or purge it.",
+    ),
+)
 class TaskViewSet(CrudViewSet):
     """Tasks: what is to be done, by whom and until when. Open until complete or canceled."""
 
-    queryset = Task.objects.select_related("vehicle", "customer", "assignee")
+    queryset = Task.objects.select_related("vehicle", "customer", "assignee", "cause", "closed_by")
     serializer_class = TaskSerializer
     filterset_class = TaskFilters
     search_fields = ("title", "description", "external_id", "vehicle__vehicle_id")
-    ordering_fields = ("id", "title", "status", "due_at", "created_at", "completed_at")
+    ordering_fields = ("id", "title", "status", "due_at", "created_at", "updated_at", "completed_at")
     list_actions = frozenset({"list", "comments"})
     operator_actions = frozenset({"complete", "cancel", "add_comment"})
 
     def known_parameters(self) -> list[str]:
         return ["page", "limit"] if self.action == "comments" else super().known_parameters()
+
+    def find(self, queryset: Any) -> Any:
+        if queryset.query.select_for_update:
+            services.lock_vehicle_of(super().find(self.get_queryset()).pk)
+        return super().find(queryset)
 
     def perform_create(self, serializer: BaseSerializer) -> Task:
         return self._fresh(services.create_task(serializer.validated_data, by=sender_of(self.request)))
@@ -44,27 +64,28 @@ class TaskViewSet(CrudViewSet):
         """As it is told; a task that the change took out of the caller's sight is told once more."""
         return self.get_queryset().filter(pk=task.pk).first() or task
 
-    @extend_schema(request=None)
+    @extend_schema(summary="Complete a task", request=None)
     @action(detail=True, methods=["post"])
     def complete(self, request: Request, pk: str) -> Response:
-        """It is done. Answers 409 from a final status."""
+        """It is done. Operators may do this too; answers 409 from a final status."""
         return self.answer(self._fresh(services.complete_task(self.get_object(), by=sender_of(request))))
 
-    @extend_schema(request=None)
+    @extend_schema(summary="Cancel a task", request=None)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
-        """It need not be done. Answers 409 from a final status."""
+        """It need not be done. Operators may do this too; answers 409 from a final status."""
         return self.answer(self._fresh(services.cancel_task(self.get_object(), by=sender_of(request))))
 
-    @extend_schema(responses={200: CommentSerializer(many=True)})
+    @extend_schema(summary="List what people said of a task", responses={200: CommentSerializer(many=True)})
     @action(detail=True, methods=["get"])
     def comments(self, request: Request, pk: str) -> Response:
-        """What people said of the task, oldest first."""
+        """The oldest comes first."""
         return self.answer_list(self.get_object().comments.select_related("by"), CommentSerializer)
 
-    @extend_schema(request=CommentSerializer, responses={201: CommentSerializer})
+    @extend_schema(summary="Comment on a task", request=CommentSerializer, responses={201: CommentSerializer})
     @comments.mapping.post
     def add_comment(self, request: Request, pk: str) -> Response:
+        """Operators may do this too."""
         serializer = CommentSerializer(data=request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
         text = serializer.validated_data["text"]
