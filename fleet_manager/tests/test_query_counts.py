@@ -21,7 +21,7 @@ from fleet_manager.tests.routes import Route, all_routes
 from fleet_manager.tests.test_fence import path_of
 from fleet_manager.tests.world import PATTERN, World
 from rules.models import Firing, FiringAction, LogEntry, Rule
-from task_management.models import Task
+from task_management.models import Task, TaskComment
 from vehicle_management.models import AttributeType, Vehicle, VehicleChange, VehicleStatus
 
 FROZEN = Path(__file__).with_name("query_counts.json")
@@ -75,6 +75,11 @@ def add_task(world: World, number: int) -> None:
     world.rule.tasks.add(task)
 
 
+def add_comment(world: World, number: int) -> None:
+    cause = Cause.of({"kind": "message", "channel": str(number)})
+    TaskComment.objects.create(task=world.task, by=cause, text=f"c{number}")
+
+
 def add_rule(world: World, number: int) -> None:
     rule = Rule.objects.create(name=f"r{number}", pattern=PATTERN, created_by=world.people.manager)
     rule.fleets.add(world.people.north)
@@ -114,6 +119,7 @@ FILLERS: dict[str, Callable[[World, int], None]] = {
     "/api/v1/vehicles/{vehicle_id}/history": add_change,
     "/api/v1/attribute-types": add_attribute_type,
     "/api/v1/tasks": add_task,
+    "/api/v1/tasks/{pk}/comments": add_comment,
     "/api/v1/rules": add_rule,
     "/api/v1/rules/{pk}/firings": add_firing,
     "/api/v1/logs": add_firing,
