@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST
 from customer_management import services
 from customer_management.exceptions import CustomerConflict
 from customer_management.models import Customer
-from dashboard.pages.access import members, told_errors, writers
-from dashboard.pages.tables import Table, TableColumn
-from dashboard.pages.vehicle_forms import styled
+from dashboard.views.access import members, told_errors, writers
+from dashboard.views.tables import Table, TableColumn
+from dashboard.views.vehicle_forms import styled
 from task_management.models import Task
 from vehicle_management.models import Vehicle
 from vehicle_management.services import update_vehicles
@@ -73,7 +73,7 @@ def customer_list(request: HttpRequest) -> HttpResponseBase:
     if table.wants_csv:
         table.rows = _with_counts(table.rows, user)
         return table.as_csv("customers")
-    return render(request, "dashboard/customers/list.html", {"table": table, "filters": request.GET})
+    return render(request, "pages/customers/list.html", {"table": table, "filters": request.GET})
 
 
 @members
@@ -88,7 +88,7 @@ def customer_page(request: HttpRequest, pk: int) -> HttpResponse:
         "tasks": Task.objects.visible_to(user).open().filter(Q(customer=customer) | Q(vehicle__customer=customer))[:50],
         "cause": customer.told_cause(),
     }
-    return render(request, "dashboard/customers/page.html", shown)
+    return render(request, "pages/customers/page.html", shown)
 
 
 @writers
@@ -140,7 +140,7 @@ def _edit(request: HttpRequest, customer: Customer | None) -> HttpResponse:
             return redirect(f"/customers/{saved.pk}")
     heading = customer.name if customer else _("New customer")
     back = f"/customers/{customer.pk}" if customer else "/customers"
-    return render(request, "dashboard/form_page.html", {"form": form, "heading": heading, "back": back})
+    return render(request, "pages/form_page.html", {"form": form, "heading": heading, "back": back})
 
 
 @writers

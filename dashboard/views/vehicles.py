@@ -13,9 +13,9 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import Fleet
 from customer_management.models import Customer
-from dashboard.pages.access import members, told_errors, writers
-from dashboard.pages.tables import Table, TableColumn, chosen_filters
-from dashboard.pages.vehicle_forms import StatusForm, VehicleForm
+from dashboard.views.access import members, told_errors, writers
+from dashboard.views.tables import Table, TableColumn, chosen_filters
+from dashboard.views.vehicle_forms import StatusForm, VehicleForm
 from rules.models import Firing, Rule
 from task_management.models import Task
 from vehicle_management import services
@@ -77,7 +77,7 @@ def vehicle_list(request: HttpRequest) -> HttpResponseBase:
         "statuses": VehicleStatus.Status.choices,
         "filters": request.GET,
     }
-    return render(request, "dashboard/vehicles/list.html", shown)
+    return render(request, "pages/vehicles/list.html", shown)
 
 
 @writers
@@ -132,7 +132,7 @@ def vehicle_page(request: HttpRequest, vehicle_id: str) -> HttpResponse:
         "rules": Rule.objects.visible_to(user).filter(vehicles=vehicle),
         "facts": _facts(vehicle),
     }
-    return render(request, "dashboard/vehicles/page.html", shown)
+    return render(request, "pages/vehicles/page.html", shown)
 
 
 def _facts(vehicle: Vehicle) -> list[tuple[str, Any]]:
@@ -178,7 +178,7 @@ def _edit(request: HttpRequest, vehicle: Vehicle | None) -> HttpResponse:
             return redirect(f"/vehicles/{saved.vehicle_id}")
     heading = vehicle.vehicle_id if vehicle else _("New vehicle")
     back = f"/vehicles/{vehicle.vehicle_id}" if vehicle else "/vehicles"
-    return render(request, "dashboard/form_page.html", {"form": form, "heading": heading, "back": back})
+    return render(request, "pages/form_page.html", {"form": form, "heading": heading, "back": back})
 
 
 @writers
@@ -201,7 +201,7 @@ def status_edit(request: HttpRequest, vehicle_id: str) -> HttpResponse:
         "help": _("What you leave empty stays as it is known."),
         "back": f"/vehicles/{vehicle.vehicle_id}",
     }
-    return render(request, "dashboard/form_page.html", shown)
+    return render(request, "pages/form_page.html", shown)
 
 
 @writers

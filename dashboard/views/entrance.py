@@ -19,8 +19,8 @@ from accounts.exceptions import WrongCredentials
 from accounts.models import User
 from accounts.throttling import guarded_login
 from api_pattern.exceptions import TooManyAttempts
-from dashboard.pages.access import members
-from dashboard.pages.vehicle_forms import styled
+from dashboard.views.access import members
+from dashboard.views.vehicle_forms import styled
 
 
 def log_in(request: HttpRequest) -> HttpResponse:
@@ -32,7 +32,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
             problem = str(error)
     status = 200 if not problem else 401
     shown = {"problem": problem, "email": request.POST.get("email", ""), "next": _next(request)}
-    return render(request, "dashboard/login.html", shown, status=status)
+    return render(request, "pages/login.html", shown, status=status)
 
 
 def _let_in(request: HttpRequest) -> HttpResponse:
@@ -90,7 +90,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         return redirect("/profile")
     if is_password and password.is_valid() and _changed_password(request, password):
         return redirect("/profile")
-    return render(request, "dashboard/profile.html", {"form": form, "password": password})
+    return render(request, "pages/profile.html", {"form": form, "password": password})
 
 
 def _changed_password(request: HttpRequest, form: PasswordForm) -> bool:
