@@ -1,6 +1,4 @@
-from typing import Self
-
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Q
 
 from accounts.actors import Actor
 from accounts.querysets import HideableQuerySet
@@ -17,9 +15,3 @@ class CustomerQuerySet(HideableQuerySet):
             served &= Q(vehicles__vehicle_id=actor.bound_vehicle_id)
         # A subquery, not a join: a customer has many vehicles and is listed once.
         return own | Q(pk__in=self.model._base_manager.filter(served).values("pk"))
-
-    def with_vehicle_count(self) -> Self:
-        """``vehicle_count``, counted for the rows of a page alone: a join would count for all customers."""
-        alive = Count("vehicles", filter=Q(vehicles__deleted_at__isnull=True))
-        one = self.model._base_manager.filter(pk=OuterRef("pk")).order_by().annotate(counted=alive)
-        return self.annotate(vehicle_count=Subquery(one.values("counted")))
