@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
 from rules.actions import ACTIONS
-from rules.exceptions import ActionFailed, ActionIsNotWaiting
+from rules.exceptions import ActionFailed, ActionIsNotWaiting, RuleIsNotYours
 from rules.models import FiringAction
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,12 @@ def run_pending_actions(limit: int = 500) -> int:
 
 
 def retry_action(action: FiringAction, *, by: Actor) -> FiringAction:
-    """Try again what failed or was given up. Raises ActionIsNotWaiting for any other."""
+    """Try again what failed or was given up.
+
+    Raises ActionIsNotWaiting for any other, and RuleIsNotYours for who may not write or see the vehicle.
+    """
+    if not (by.can_write and FiringAction.objects.visible_to(by).filter(pk=action.pk).exists()):
+        raise RuleIsNotYours("Running an action again is for those who manage its vehicle.")
     waiting = FiringAction.objects.filter(pk=action.pk, status__in=(Status.FAILED, Status.PARKED))
     told = f"{action.result} Tried again by {by.user or by.key}.".strip()
     if not waiting.update(
@@ -75,12 +80,12 @@ def _try(action: FiringAction) -> None:
     try:
         with transaction.atomic():
             ran = ACTIONS[action.type].run(action)
-    except (OperationalError, InterfaceError):
-        # The database itself: nothing was done, and nothing can be noted.
-        raise
     except ActionFailed as failure:
         action.status, action.result = Status.FAILED, str(failure)
     except Exception as error:
+        if connection.needs_rollback:
+            # The connection itself is gone: nothing was done, and nothing can be noted.
+            raise
         _postpone(action, error)
     else:
         action.status, action.result, action.task = Status.DONE, ran.result, ran.task

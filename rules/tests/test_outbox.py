@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.utils import timezone
 
 from accounts.tests.factories import FleetFactory, UserFactory
 from rules import outbox
 from rules.actions import ACTIONS
-from rules.exceptions import ActionIsNotWaiting
+from rules.exceptions import ActionIsNotWaiting, RuleIsNotYours
 from rules.lanes import drain
 from rules.mail import read_mail
 from rules.models import Firing, FiringAction, LogEntry
@@ -174,6 +175,34 @@ def test_only_what_failed_or_was_given_up_is_tried_again():
     run_pending_actions()
     with pytest.raises(ActionIsNotWaiting):
         retry_action(action, by=administrator())
+
+
+def test_an_operator_does_not_run_actions_again():
+    fleet = FleetFactory()
+    (action,) = actions_of(fire(LOG, fleet=fleet))
+    FiringAction.objects.update(status="PARKED")
+    for person in (UserFactory(fleets=[fleet]), UserFactory(role="MANAGER", fleets=[FleetFactory()])):
+        with pytest.raises(RuleIsNotYours):
+            retry_action(action, by=person)
+    retry_action(action, by=UserFactory(role="MANAGER", fleets=[fleet]))
+    assert action.status == "PENDING"
+
+
+def test_an_error_of_the_database_stops_one_action_alone(monkeypatch):
+    firing = fire({**LOG, "message": "$plate"}, LOG)
+    honest = ACTIONS["store_log"].run
+
+    def run(action):
+        if action.index == 0:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return honest(action)
+
+    monkeypatch.setitem(ACTIONS, "store_log", type("Kind", (), {"run": staticmethod(run)}))
+    run_pending_actions()
+    first, second = actions_of(firing)
+    assert (first.status, second.status) == ("PENDING", "DONE")
+    assert "division by zero" in first.result
 
 
 def test_an_assignee_who_may_no_longer_see_the_vehicle_is_left_out():
