@@ -1,6 +1,7 @@
 """What people and programs do with customers."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -77,21 +78,32 @@ def check_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Short names and plain values; null takes one away. Raises ValidationError."""
     faults = []
     if len(attributes) > MOST_ATTRIBUTES:
-        faults.append(_("There are %(n)d attributes; up to 200 are taken.") % {"n": len(attributes)})
+        told = _("There are %(n)d attributes; up to %(most)d are taken.")
+        faults.append(told % {"n": len(attributes), "most": MOST_ATTRIBUTES})
     for name, value in attributes.items():
-        if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-            faults.append(
-                _("“%(name)s” is no name: 1 to 100 printable characters are.") % {"name": name[:60]}
-            )
-        if isinstance(value, str) and len(value) > LONGEST_TEXT:
-            faults.append(_("%(name)s: up to 10,000 characters are stored.") % {"name": name})
+        faults += _faults(name, value)
     if faults:
         raise ValidationError({"attributes": faults})
     return {name: value for name, value in attributes.items() if value is not None}
 
 
+def _faults(name: str, value: Any) -> Iterator[str]:
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        told = _("“%(name)s” is no name for an attribute: 1 to %(most)d printable characters are.")
+        yield told % {"name": name[:60], "most": LONGEST_NAME}
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        told = _("%(name)s: the text has %(n)d characters; up to 10,000 are stored.")
+        yield told % {"name": name[:60], "n": len(value)}
+    if isinstance(value, str) and "\x00" in value:
+        yield _("%(name)s: the text holds a NUL character, which cannot be stored.") % {"name": name[:60]}
+    if isinstance(value, float) and not math.isfinite(value):
+        yield _("%(name)s: “%(value)s” is not a number.") % {"name": name[:60], "value": value}
+
+
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    checked = {name: (value or "").strip() if name in TEXTS else value for name, value in values.items()}
+    checked: dict[str, Any] = {
+        name: (value or "").strip() if name in TEXTS else value for name, value in values.items()
+    }
     if checked.get("email"):
         checked["email"] = checked["email"].lower()
     if "external_id" in checked:
@@ -111,6 +123,8 @@ def _saved(customer: Customer) -> Customer:
         with transaction.atomic():
             customer.save()
     except IntegrityError as error:
-        message = _("A customer with the external id “%(id)s” exists already.")
+        if "customer_external_id_is_unique" not in str(error):
+            raise
+        message = _("The external id “%(id)s” is taken by another customer; choose another one.")
         raise CustomerConflict(message % {"id": customer.external_id}) from error
     return customer

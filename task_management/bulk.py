@@ -40,7 +40,7 @@ def merge_tasks(rows: Sequence[dict[str, Any]], *, by: Actor, cause: Cause) -> l
 def _vehicles_of(rows: Sequence[dict[str, Any]], targets: Sequence[int]) -> set[int]:
     of_rows = {item["vehicle"] for item in rows if item["vehicle"]}
     return of_rows | set(
-        Task.objects.filter(pk__in=targets, vehicle__isnull=False).values_list("vehicle", flat=True)
+        Task.objects.filter(pk__in=targets, vehicle__isnull=False).values_list("vehicle_id", flat=True)
     )
 
 

@@ -1,6 +1,6 @@
 """What a task's values must be. Each raises ValidationError by field."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -45,16 +45,28 @@ def check_place(task: Task, *, by: Actor) -> None:
         message = _("Name the task's vehicle or customer; only administrators keep tasks of neither.")
         faults = {"vehicle_id": [message], "customer_id": [message]}
     if faults:
-        raise ValidationError(faults)  # type: ignore[arg-type]
+        raise ValidationError(faults)
 
 
 def check_assignee(task: Task) -> None:
     """Whoever is given a task is active and may see it."""
-    if task.assignee is None or (task.assignee.is_active and _sees_task(task.assignee, task)):
-        return
+    person = task.assignee
+    if person is not None and not (person.is_active and _sees_task(person, task)):
+        raise _not_assignable(person, task)
+
+
+def check_assignable(tasks: Sequence[Task], person: User) -> None:
+    """The same for many stored tasks and one person."""
+    pks = [task.pk for task in tasks]
+    seen = set(Task.objects.visible_to(person).filter(pk__in=pks).values_list("pk", flat=True))
+    for task in tasks:
+        if task.pk not in seen or not person.is_active:
+            raise _not_assignable(person, task)
+
+
+def _not_assignable(person: User, task: Task) -> ValidationError:
     message = _("%(email)s is not active or may not see the task “%(title)s”; assign somebody who does.")
-    told = {"email": task.assignee.email, "title": task.title}
-    raise ValidationError({"assignee": [message % told]})
+    return ValidationError({"assignee": [message % {"email": person.email, "title": task.title}]})
 
 
 def _sees_task(person: User, task: Task) -> bool:

@@ -29,7 +29,7 @@ class VehicleField(serializers.Field):
         # What GET answered can be sent back, also where the vehicle was deleted meanwhile.
         stored = getattr(self.parent.instance, "vehicle", None)
         if stored is not None and stored.vehicle_id == data:
-            return stored  # type: ignore[no-any-return]
+            return stored
         seen = Vehicle.objects.visible_to(self.context["request"].user)
         vehicle: Vehicle | None = seen.filter(vehicle_id=data).first()
         if vehicle is None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.models import Cause, User
-from task_management.checks import check_assignee, check_place, checked_values
+from task_management.checks import check_assignable, check_assignee, check_place, checked_values
 from task_management.exceptions import TaskConflict, TaskIsFinal
 from task_management.models import Task, TaskComment
 from vehicle_management.changes import lock_vehicles
@@ -98,8 +98,10 @@ def assign_tasks(task_pks: Iterable[int], assignee: User | None, *, by: Actor) -
     """
     with transaction.atomic():
         seen = Task.objects.visible_to(by).filter(pk__in=list(task_pks)).values("pk")
-        tasks = Task.objects.select_for_update(of=("self",)).filter(pk__in=seen).order_by("pk")
-        moved = [task for task in tasks.select_related("vehicle", "customer") if _give(task, assignee)]
+        tasks = Task.objects.select_for_update().filter(pk__in=seen).order_by("pk")
+        moved = [task for task in tasks if task.assignee_id != (assignee.pk if assignee else None)]
+        if assignee is not None:
+            check_assignable(moved, assignee)
         Task.objects.filter(pk__in=[task.pk for task in moved]).update(
             assignee=assignee, version=F("version") + 1, updated_at=timezone.now()
         )
@@ -121,7 +123,7 @@ def hide_tasks(task_pks: Iterable[int], *, by: Actor) -> int:
         pks, vehicles = _locked_vehicles(Task.objects.visible_to(by).filter(pk__in=list(task_pks)))
         alive = Task.objects.filter(pk__in=pks)
         hidden = alive.update(deleted_at=timezone.now(), version=F("version") + 1)
-        touch_vehicles(vehicles, cause=by.as_cause())
+        touch_vehicles([*vehicles, *_vehicles_of(pks)], cause=by.as_cause())
     return hidden
 
 
@@ -170,7 +172,8 @@ def _close_all(task_pks: Iterable[int], status: str, *, by: Actor) -> int:
             updated_at=now,
             **{CLOSED_AT[Task.Status(status)]: now},
         )
-        touch_vehicles(vehicles if closed else (), cause=by.as_cause())
+        if closed:
+            touch_vehicles([*vehicles, *_vehicles_of(pks)], cause=by.as_cause())
     return closed
 
 
@@ -185,7 +188,7 @@ def _why_final(task: Task) -> str:
 def _locked(task: Task, *vehicle_pks: int, manager: Any = Task.objects) -> Task:
     """The row as it is, locked after its vehicle and the other ones named. Raises TaskIsFinal."""
     rows = manager.filter(pk=task.pk)
-    lock_vehicles([*vehicle_pks, *rows.exclude(vehicle=None).values_list("vehicle", flat=True)])
+    lock_vehicles([*vehicle_pks, *_pks(*rows.values_list("vehicle_id", flat=True))])
     found = rows.select_for_update(of=("self",)).select_related("vehicle", "customer", "assignee").first()
     if found is None:
         raise TaskIsFinal(_why_final(task))
@@ -194,19 +197,15 @@ def _locked(task: Task, *vehicle_pks: int, manager: Any = Task.objects) -> Task:
 
 def _locked_vehicles(tasks: models.QuerySet[Task]) -> tuple[list[int], list[int]]:
     """The tasks' keys, and those of their vehicles, which are locked by now."""
-    found = list(tasks.values_list("pk", "vehicle"))
+    found = list(tasks.values_list("pk", "vehicle_id"))
     vehicles = _pks(*(vehicle for _pk, vehicle in found))
     lock_vehicles(vehicles)
     return [pk for pk, _vehicle in found], vehicles
 
 
-def _give(task: Task, assignee: User | None) -> bool:
-    """Whether that changes anything. Raises ValidationError where the person may not see the task."""
-    if task.assignee_id == (assignee.pk if assignee else None):
-        return False
-    task.assignee = assignee
-    check_assignee(task)
-    return True
+def _vehicles_of(task_pks: Iterable[int]) -> list[int]:
+    """As they are once the tasks' rows are held: one may have been moved while its vehicle was waited for."""
+    return _pks(*Task.all_objects.filter(pk__in=list(task_pks)).values_list("vehicle_id", flat=True))
 
 
 def _told(by: Actor | None, cause: Mapping[str, Any] | None) -> dict[str, Any]:
