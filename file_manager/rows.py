@@ -33,6 +33,11 @@ class Rows(Sequence[dict[str, Any]]):
             return list(self._told(self._page(start, stop)))
         return self[key : key + 1][0]
 
+    def place_of(self, row: int) -> int | None:
+        """Where a row of the file stands in this sequence; None where it is not (yet)."""
+        chunk = self.upload.chunks.filter(rows__contains=[row]).first()
+        return chunk.first_seq - 1 + chunk.rows.index(row) if chunk else None
+
     def _page(self, start: int, stop: int) -> list[tuple[int, str, int]]:
         """``(row, letter, object)`` of the places ``start`` to ``stop``."""
         if stop <= start:
