@@ -44,7 +44,7 @@ class VehicleField(serializers.Field):
         return self.told(value)
 
 
-@extend_schema_field(OpenApiTypes.OBJECT)
+@extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
 class CauseField(serializers.Field):
     """Who or what made a change, with the row where a file did."""
 
