@@ -158,7 +158,7 @@ class Play:
         return set(RuleState.objects.filter(rule=rule, epoch=rule.epoch).values_list("vehicle", flat=True))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=st.lists(events, max_size=25), bite=st.sampled_from([1, 2, 20_000]))
 def test_whatever_happens_and_whenever_it_is_worked_on_the_same_fires(script, bite):
     most, pending.MOST_VEHICLES = pending.MOST_VEHICLES, bite
