@@ -13,6 +13,7 @@ from django.db import close_old_connections
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Fleet
 from dashboard.views.access import members
@@ -34,6 +35,13 @@ TEMPLATE_COLUMNS = {
 }
 STEPS = ("file", "columns", "check", "import")
 STEP_OF = {"UPLOADED": 0, "READING": 2, "REVIEW": 1, "APPLYING": 3, "APPLIED": 4, "FAILED": 4, "REVERTED": 4}
+COUNTS = (
+    ("rows_created", gettext_lazy("created")),
+    ("rows_updated", gettext_lazy("updated")),
+    ("rows_unchanged", gettext_lazy("unchanged")),
+    ("rows_repeated", gettext_lazy("repeated")),
+    ("rows_failed", gettext_lazy("failed")),
+)
 POLL_S = 0.3
 ROWS_SHOWN, FAULTS_SHOWN = 50, 100
 LIVE = ("status", "rows_total", "rows_read", "rows_created", "rows_updated", "rows_unchanged", "rows_repeated", "rows_failed")
@@ -86,7 +94,8 @@ def file_page(request: HttpRequest, pk: int) -> HttpResponse:
         "steps": [(name, index < STEP_OF[upload.status], index == STEP_OF[upload.status]) for index, name in enumerate(STEPS)],
         "groups": [group for group in upload.fault_groups.all() if group.level == UploadFault.Level.FAULT],
         "notices": [group for group in upload.fault_groups.all() if group.level == UploadFault.Level.NOTICE],
-        "fields": _choices(upload),
+        "fields_json": json.dumps({kind: list(schema.fields) for kind, schema in SCHEMAS.items()}),
+        "counts": [(name, label, getattr(upload, name)) for name, label in COUNTS],
         "kinds": [(kind, label) for kind, label in Upload.Kind.choices if kind in SCHEMAS],
         "nothing_changed": upload.status == "APPLIED" and not (upload.rows_created or upload.rows_updated or upload.rows_failed),
         "outcomes": OUTCOMES.values(),
@@ -94,11 +103,6 @@ def file_page(request: HttpRequest, pk: int) -> HttpResponse:
         **_rows(request, upload, outcome if outcome in OUTCOMES.values() else None),
     }
     return render(request, "pages/files/page.html", shown)
-
-
-def _choices(upload: Upload) -> dict[str, list[str]]:
-    """The fields of each kind, for the selects of the mapping."""
-    return {kind: list(schema.fields) for kind, schema in SCHEMAS.items()}
 
 
 def _rows(request: HttpRequest, upload: Upload, outcome: str | None) -> dict[str, Any]:
