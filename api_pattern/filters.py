@@ -140,6 +140,26 @@ class TimeFilter(django_filters.Filter):
         return qs if value is None else super().filter(qs, value)
 
 
+class TruthFormField(forms.CharField):
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values:
+            return None
+        try:
+            return {"true": True, "1": True, "false": False, "0": False}[str(value).strip().lower()]
+        except KeyError as error:
+            told = _("“{value}” is neither true nor false.")
+            raise forms.ValidationError(told.format(value=str(value)[:60])) from error
+
+
+class TruthFilter(django_filters.BooleanFilter):
+    """True or false; django-filter's own answers everything where it understands neither."""
+
+    field_class = TruthFormField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"widget": forms.TextInput, **kwargs})
+
+
 class TextInFilter(django_filters.BaseInFilter, django_filters.CharFilter):
     """Several values with commas between."""
 

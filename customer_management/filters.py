@@ -3,7 +3,7 @@ from typing import Any
 from django_filters import rest_framework as filters
 
 from accounts.filters import FleetFilter
-from api_pattern.filters import TimeFilter
+from api_pattern.filters import TimeFilter, TruthFilter
 from customer_management.models import Customer
 
 
@@ -17,7 +17,7 @@ class ServedFleetFilter(FleetFilter):
         return qs.filter(pk__in=served.values("pk"))
 
 
-class HasVehiclesFilter(filters.BooleanFilter):
+class HasVehiclesFilter(TruthFilter):
     def filter(self, qs: Any, value: Any) -> Any:
         if value is None:
             return qs

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.models import Cause
 from customer_management.bulk import MergedRow
+from task_management.locks import lock_tasks
 from task_management.models import Task
-from vehicle_management.changes import lock_vehicles
 from vehicle_management.services import touch_vehicles
 
 FIELDS = ("title", "description", "vehicle_id", "customer_id", "assignee_id", "due_at")
@@ -23,10 +23,8 @@ def merge_tasks(rows: Sequence[dict[str, Any]], *, by: Actor, cause: Cause) -> l
     """Create and update tasks; each row is ``{row, target, cleared, external_id, title, …}``."""
     with transaction.atomic():
         targets = [item["target"] for item in rows if item["target"]]
-        # Vehicles before tasks, as whoever completes a task does: two doors never wait for each other.
-        lock_vehicles(_vehicles_of(rows, targets))
-        locked = Task.objects.select_for_update(no_key=True).filter(pk__in=targets).order_by("pk")
-        held = {task.pk: task for task in locked}
+        lock_tasks(Task.objects.filter(pk__in=targets), and_vehicles=_vehicles_of(rows))
+        held = Task.objects.in_bulk(targets)
         seen = set(Task.objects.visible_to(by).filter(pk__in=targets).values_list("pk", flat=True))
         watched = {task.vehicle_id for task in held.values()}
         merged = [_merge(item, held.get(item["target"]), item["target"] in seen, by, cause) for item in rows]
@@ -37,11 +35,8 @@ def merge_tasks(rows: Sequence[dict[str, Any]], *, by: Actor, cause: Cause) -> l
     return merged
 
 
-def _vehicles_of(rows: Sequence[dict[str, Any]], targets: Sequence[int]) -> set[int]:
-    of_rows = {item["vehicle"] for item in rows if item["vehicle"]}
-    return of_rows | set(
-        Task.objects.filter(pk__in=targets, vehicle__isnull=False).values_list("vehicle_id", flat=True)
-    )
+def _vehicles_of(rows: Sequence[dict[str, Any]]) -> set[int]:
+    return {item["vehicle"] for item in rows if item["vehicle"]}
 
 
 def _touch(tasks: Sequence[Task], watched: set[int | None], cause: Cause) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from accounts.actors import Actor
 from accounts.models import Cause, User
 from task_management.checks import check_assignable, check_assignee, check_place, checked_values
 from task_management.exceptions import TaskConflict, TaskIsFinal
+from task_management.locks import lock_tasks
 from task_management.models import Task, TaskComment
 from vehicle_management.changes import lock_vehicles
 from vehicle_management.services import touch_vehicles
@@ -120,11 +121,10 @@ def comment_on_task(task: Task, text: str, *, by: Actor) -> TaskComment:
 def hide_tasks(task_pks: Iterable[int], *, by: Actor) -> int:
     """Hide them and free their external ids; rules no longer watch their vehicles on their account."""
     with transaction.atomic():
-        pks, vehicles = _locked_vehicles(Task.objects.visible_to(by).filter(pk__in=list(task_pks)))
-        alive = Task.objects.filter(pk__in=pks)
-        hidden = alive.update(deleted_at=timezone.now(), version=F("version") + 1)
-        touch_vehicles([*vehicles, *_vehicles_of(pks)], cause=by.as_cause())
-    return hidden
+        locked = lock_tasks(Task.objects.visible_to(by).filter(pk__in=list(task_pks)))
+        Task.objects.filter(pk__in=locked).update(deleted_at=timezone.now(), version=F("version") + 1)
+        touch_vehicles(_pks(*locked.values()), cause=by.as_cause())
+    return len(locked)
 
 
 def restore_task(task: Task, *, by: Actor) -> Task:
@@ -147,11 +147,6 @@ def purge_task(task: Task) -> None:
     task.delete()
 
 
-def lock_vehicle_of(task_pk: int) -> None:
-    """For whoever locks a task's row beforehand: vehicles come first."""
-    _locked_vehicles(Task.objects.filter(pk=task_pk))
-
-
 def _close(task: Task, status: str, *, by: Actor) -> Task:
     """Of many who close a task at once, one does, and the others learn that it is final."""
     if not _close_all([task.pk], status, by=by):
@@ -164,16 +159,15 @@ def _close_all(task_pks: Iterable[int], status: str, *, by: Actor) -> int:
     """One conditional UPDATE on the row itself: a subquery's answer would not be asked again after a wait."""
     now = timezone.now()
     with transaction.atomic():
-        pks, vehicles = _locked_vehicles(Task.objects.open().filter(pk__in=list(task_pks)))
-        closed = Task.objects.filter(pk__in=pks, status=Task.Status.CREATED).update(
+        locked = lock_tasks(Task.objects.open().filter(pk__in=list(task_pks)))
+        closed = Task.objects.filter(pk__in=locked, status=Task.Status.CREATED).update(
             status=status,
             closed_by=Cause.of(by.as_cause()),
             version=F("version") + 1,
             updated_at=now,
             **{CLOSED_AT[Task.Status(status)]: now},
         )
-        if closed:
-            touch_vehicles([*vehicles, *_vehicles_of(pks)], cause=by.as_cause())
+        touch_vehicles(_pks(*locked.values()), cause=by.as_cause())
     return closed
 
 
@@ -187,25 +181,10 @@ def _why_final(task: Task) -> str:
 
 def _locked(task: Task, *vehicle_pks: int, manager: Any = Task.objects) -> Task:
     """The row as it is, locked after its vehicle and the other ones named. Raises TaskIsFinal."""
-    rows = manager.filter(pk=task.pk)
-    lock_vehicles([*vehicle_pks, *_pks(*rows.values_list("vehicle_id", flat=True))])
-    found = rows.select_for_update(of=("self",)).select_related("vehicle", "customer", "assignee").first()
-    if found is None:
+    if not lock_tasks(manager.filter(pk=task.pk), and_vehicles=vehicle_pks):
         raise TaskIsFinal(_why_final(task))
+    found: Task = manager.select_related("vehicle", "customer", "assignee").get(pk=task.pk)
     return found
-
-
-def _locked_vehicles(tasks: models.QuerySet[Task]) -> tuple[list[int], list[int]]:
-    """The tasks' keys, and those of their vehicles, which are locked by now."""
-    found = list(tasks.values_list("pk", "vehicle_id"))
-    vehicles = _pks(*(vehicle for _pk, vehicle in found))
-    lock_vehicles(vehicles)
-    return [pk for pk, _vehicle in found], vehicles
-
-
-def _vehicles_of(task_pks: Iterable[int]) -> list[int]:
-    """As they are once the tasks' rows are held: one may have been moved while its vehicle was waited for."""
-    return _pks(*Task.all_objects.filter(pk__in=list(task_pks)).values_list("vehicle_id", flat=True))
 
 
 def _told(by: Actor | None, cause: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from accounts.actors import sender_of
 from api_pattern.views import CrudViewSet
 from task_management import services
 from task_management.filters import TaskFilters
+from task_management.locks import lock_tasks
 from task_management.models import Task
 from task_management.serializers import CommentSerializer, TaskSerializer
 
@@ -46,7 +47,7 @@ class TaskViewSet(CrudViewSet):
 
     def find(self, queryset: Any) -> Any:
         if queryset.query.select_for_update:
-            services.lock_vehicle_of(super().find(self.get_queryset()).pk)
+            lock_tasks(Task.objects.filter(pk=super().find(self.get_queryset()).pk))
         return super().find(queryset)
 
     def perform_create(self, serializer: BaseSerializer) -> Task:
