@@ -64,7 +64,9 @@ def _with_counts(rows: QuerySet, user: Any) -> QuerySet:
 def customer_list(request: HttpRequest) -> HttpResponseBase:
     user: Any = request.user
     rows = Customer.objects.visible_to(user)
-    table = Table(request, rows, COLUMNS, searched=("name", "external_id", "email", "phone"), default_sort="name")
+    table = Table(
+        request, rows, COLUMNS, searched=("name", "external_id", "email", "phone"), default_sort="name"
+    )
     # Counted for the page's rows alone: a join over all of them would be made to count the pages too.
     pks = [customer.pk for customer in table.page]
     counts = dict(_with_counts(Customer.objects.filter(pk__in=pks), user).values_list("pk", "vehicle_count"))
@@ -85,7 +87,9 @@ def customer_page(request: HttpRequest, pk: int) -> HttpResponse:
         "customer": customer,
         "vehicles": vehicles[:SHOWN_VEHICLES],
         "vehicle_count": vehicles.count(),
-        "tasks": Task.objects.visible_to(user).open().filter(Q(customer=customer) | Q(vehicle__customer=customer))[:50],
+        "tasks": Task.objects.visible_to(user)
+        .open()
+        .filter(Q(customer=customer) | Q(vehicle__customer=customer))[:50],
         "cause": customer.told_cause(),
     }
     return render(request, "pages/customers/page.html", shown)
@@ -104,7 +108,9 @@ def customer_attach(request: HttpRequest, pk: int) -> HttpResponse:
         count = update_vehicles(list(chosen.values_list("pk", flat=True)), {"customer": None}, by=user)
         messages.success(request, _("%(n)d vehicles detached.") % {"n": count})
     else:
-        named = {word for word in re.split(r"[\s,;]+", request.POST.get("ids", "").replace("\x00", "")) if word}
+        named = {
+            word for word in re.split(r"[\s,;]+", request.POST.get("ids", "").replace("\x00", "")) if word
+        }
         found = dict(seen.filter(vehicle_id__in=named).values_list("vehicle_id", "pk"))
         count = update_vehicles(found.values(), {"customer": customer}, by=user)
         messages.success(request, _("%(n)d vehicles attached.") % {"n": count})
@@ -150,5 +156,3 @@ def customer_delete(request: HttpRequest, pk: int) -> HttpResponse:
     services.hide_customers([find_customer(request, pk).pk], by=user)
     messages.success(request, _("The customer is deleted; an administrator can restore it."))
     return redirect("/customers")
-
-

@@ -56,7 +56,8 @@ def log_out(request: HttpRequest) -> HttpResponse:
 
 class ProfileForm(forms.ModelForm):
     time_zone = forms.ChoiceField(
-        label=gettext_lazy("Time zone"), choices=lambda: [(name, name) for name in sorted(zoneinfo.available_timezones())]
+        label=gettext_lazy("Time zone"),
+        choices=lambda: [(name, name) for name in sorted(zoneinfo.available_timezones())],
     )
 
     class Meta:
@@ -96,7 +97,9 @@ def profile(request: HttpRequest) -> HttpResponse:
 def _changed_password(request: HttpRequest, form: PasswordForm) -> bool:
     user: Any = request.user
     try:
-        services.change_password(user, password=form.cleaned_data["new"], old_password=form.cleaned_data["old"])
+        services.change_password(
+            user, password=form.cleaned_data["new"], old_password=form.cleaned_data["old"]
+        )
     except ValidationError as error:
         by_field = error.message_dict if hasattr(error, "error_dict") else {"new": error.messages}
         for name, texts in by_field.items():

@@ -44,7 +44,16 @@ COUNTS = (
 )
 POLL_S = 0.3
 ROWS_SHOWN, FAULTS_SHOWN = 50, 100
-LIVE = ("status", "rows_total", "rows_read", "rows_created", "rows_updated", "rows_unchanged", "rows_repeated", "rows_failed")
+LIVE = (
+    "status",
+    "rows_total",
+    "rows_read",
+    "rows_created",
+    "rows_updated",
+    "rows_unchanged",
+    "rows_repeated",
+    "rows_failed",
+)
 
 
 @members
@@ -91,13 +100,17 @@ def file_page(request: HttpRequest, pk: int) -> HttpResponse:
     outcome = request.GET.get("outcome", "")
     shown = {
         "upload": upload,
-        "steps": [(name, index < STEP_OF[upload.status], index == STEP_OF[upload.status]) for index, name in enumerate(STEPS)],
+        "steps": [
+            (name, index < STEP_OF[upload.status], index == STEP_OF[upload.status])
+            for index, name in enumerate(STEPS)
+        ],
         "groups": [group for group in upload.fault_groups.all() if group.level == UploadFault.Level.FAULT],
         "notices": [group for group in upload.fault_groups.all() if group.level == UploadFault.Level.NOTICE],
         "fields_json": json.dumps({kind: list(schema.fields) for kind, schema in SCHEMAS.items()}),
         "counts": [(name, label, getattr(upload, name)) for name, label in COUNTS],
         "kinds": [(kind, label) for kind, label in Upload.Kind.choices if kind in SCHEMAS],
-        "nothing_changed": upload.status == "APPLIED" and not (upload.rows_created or upload.rows_updated or upload.rows_failed),
+        "nothing_changed": upload.status == "APPLIED"
+        and not (upload.rows_created or upload.rows_updated or upload.rows_failed),
         "outcomes": OUTCOMES.values(),
         "outcome": outcome,
         **_rows(request, upload, outcome if outcome in OUTCOMES.values() else None),
@@ -126,7 +139,9 @@ def file_faults(request: HttpRequest, pk: int, group: int) -> HttpResponse:
         raise Http404
     same = {"level": chosen.level, "column": chosen.column, "code": chosen.code}
     faults = upload.faults.filter(**same).order_by("row")[:FAULTS_SHOWN]
-    return render(request, "pages/files/faults.html", {"faults": faults, "group": chosen, "most": FAULTS_SHOWN})
+    return render(
+        request, "pages/files/faults.html", {"faults": faults, "group": chosen, "most": FAULTS_SHOWN}
+    )
 
 
 @members
@@ -157,7 +172,16 @@ def _state(pk: int) -> dict[str, Any] | None:
         upload = Upload.objects.filter(pk=pk).first()
         if upload is None:
             return None
-        done = upload.rows_created + upload.rows_updated + upload.rows_unchanged + upload.rows_repeated + upload.rows_failed
-        return {name: getattr(upload, name) for name in LIVE} | {"done": done, "is_resting": upload.is_resting}
+        done = (
+            upload.rows_created
+            + upload.rows_updated
+            + upload.rows_unchanged
+            + upload.rows_repeated
+            + upload.rows_failed
+        )
+        return {name: getattr(upload, name) for name in LIVE} | {
+            "done": done,
+            "is_resting": upload.is_resting,
+        }
     finally:
         close_old_connections()

@@ -27,7 +27,11 @@ def overview(request: HttpRequest) -> HttpResponse:
     tasks = Task.objects.visible_to(user).open()
     now = timezone.now()
     by_status = dict(
-        vehicles.annotate(shown=told_status()).values("shown").annotate(n=Count("pk")).values_list("shown", "n").order_by()
+        vehicles.annotate(shown=told_status())
+        .values("shown")
+        .annotate(n=Count("pk"))
+        .values_list("shown", "n")
+        .order_by()
     )
     due = tasks.aggregate(
         open=Count("pk"),
@@ -37,7 +41,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     failing = FiringAction.objects.visible_to(user).filter(status__in=("FAILED", "PARKED"))
     shown = {
         "total": sum(by_status.values()),
-        "by_status": [(value, label, by_status.get(value, 0)) for value, label in VehicleStatus.Status.choices],
+        "by_status": [
+            (value, label, by_status.get(value, 0)) for value, label in VehicleStatus.Status.choices
+        ],
         "due": due,
         "uploads": Upload.objects.visible_to(user).select_related("by")[:6],
         "waiting": Upload.objects.visible_to(user).filter(status="REVIEW").count(),
@@ -61,12 +67,20 @@ def _found(user: Any, words: str) -> list[tuple[str, list[tuple[str, str, str]]]
     vehicles = Vehicle.objects.visible_to(user).filter(
         Q(vehicle_id__istartswith=words) | Q(plate__istartswith=words) | Q(vin__istartswith=words)
     )[:FOUND_OF_EACH]
-    customers = Customer.objects.visible_to(user).filter(Q(name__icontains=words) | Q(external_id=words))[:FOUND_OF_EACH]
+    customers = Customer.objects.visible_to(user).filter(Q(name__icontains=words) | Q(external_id=words))[
+        :FOUND_OF_EACH
+    ]
     tasks = Task.objects.visible_to(user).filter(title__icontains=words)[:FOUND_OF_EACH]
     uploads = Upload.objects.visible_to(user).filter(name__icontains=words)[:FOUND_OF_EACH]
     rules = Rule.objects.visible_to(user).filter(name__icontains=words)[:FOUND_OF_EACH]
     groups = [
-        (_("Vehicles"), [(f"/vehicles/{v.vehicle_id}", v.vehicle_id, f"{v.plate or ''} {v.make or ''}") for v in vehicles]),
+        (
+            _("Vehicles"),
+            [
+                (f"/vehicles/{v.vehicle_id}", v.vehicle_id, f"{v.plate or ''} {v.make or ''}")
+                for v in vehicles
+            ],
+        ),
         (_("Customers"), [(f"/customers/{c.pk}", c.name, c.external_id or "") for c in customers]),
         (_("Tasks"), [(f"/tasks/{t.pk}", t.title, t.status) for t in tasks]),
         (_("Files"), [(f"/files/{u.pk}", u.name, u.status) for u in uploads]),

@@ -105,4 +105,8 @@ class Table:
 
 def chosen_filters(request: HttpRequest, paths: Mapping[str, str]) -> dict[str, str]:
     """The filters that the address names: ``{path: value}`` for names that the page knows."""
-    return {path: value for name, path in paths.items() if (value := request.GET.get(name, "").replace("\x00", ""))}
+    return {
+        path: value
+        for name, path in paths.items()
+        if (value := request.GET.get(name, "").replace("\x00", ""))
+    }

@@ -22,7 +22,9 @@ def styled(form: forms.BaseForm) -> None:
     for field in form.fields.values():
         is_select = isinstance(field.widget, forms.Select | forms.SelectMultiple)
         is_tick = isinstance(field.widget, forms.CheckboxInput)
-        field.widget.attrs["class"] = "form-check-input" if is_tick else "form-select" if is_select else "form-control"
+        field.widget.attrs["class"] = (
+            "form-check-input" if is_tick else "form-select" if is_select else "form-control"
+        )
 
 
 class VehicleForm(forms.ModelForm):
@@ -75,7 +77,9 @@ class StatusForm(forms.Form):
             else:
                 choices = [("", "–"), *((choice, choice) for choice in attribute.choices)]
                 self.fields[name] = forms.ChoiceField(label=label, required=False, choices=choices)
-        self.fields["other_name"] = forms.CharField(label=_("Another attribute"), required=False, max_length=100)
+        self.fields["other_name"] = forms.CharField(
+            label=_("Another attribute"), required=False, max_length=100
+        )
         self.fields["other_value"] = forms.CharField(label=_("Its value"), required=False, max_length=1_000)
         styled(self)
 

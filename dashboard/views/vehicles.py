@@ -41,16 +41,26 @@ def _known(name: str) -> Any:
 COLUMNS = (
     TableColumn("vehicle_id", gettext_lazy("Vehicle"), lambda v: v.vehicle_id, "vehicle_id"),
     TableColumn("plate", gettext_lazy("Plate"), lambda v: v.plate, "plate"),
-    TableColumn("make", gettext_lazy("Make and model"), lambda v: f"{v.make or ''} {v.model or ''}".strip(), "make"),
+    TableColumn(
+        "make", gettext_lazy("Make and model"), lambda v: f"{v.make or ''} {v.model or ''}".strip(), "make"
+    ),
     TableColumn("model_year", gettext_lazy("Year"), lambda v: v.model_year, "model_year", is_number=True),
-    TableColumn("customer", gettext_lazy("Customer"), lambda v: v.customer and v.customer.name, "customer__name"),
+    TableColumn(
+        "customer", gettext_lazy("Customer"), lambda v: v.customer and v.customer.name, "customer__name"
+    ),
     TableColumn("fleet", gettext_lazy("Fleet"), lambda v: v.fleet and v.fleet.fleet_id, "fleet__fleet_id"),
     TableColumn("status", gettext_lazy("Status"), lambda v: v.shown_status),
     TableColumn("speed_kmh", gettext_lazy("Speed"), _known("speed_kmh"), "status__speed_kmh", is_number=True),
-    TableColumn("battery_pct", gettext_lazy("Battery"), _known("battery_pct"), "status__battery_pct", is_number=True),
-    TableColumn("odometer_km", gettext_lazy("Odometer"), _known("odometer_km"), "status__odometer_km", is_number=True),
+    TableColumn(
+        "battery_pct", gettext_lazy("Battery"), _known("battery_pct"), "status__battery_pct", is_number=True
+    ),
+    TableColumn(
+        "odometer_km", gettext_lazy("Odometer"), _known("odometer_km"), "status__odometer_km", is_number=True
+    ),
     TableColumn("vin", gettext_lazy("VIN"), lambda v: v.vin, "vin", is_shown=False),
-    TableColumn("vehicle_type", gettext_lazy("Type"), lambda v: v.vehicle_type, "vehicle_type", is_shown=False),
+    TableColumn(
+        "vehicle_type", gettext_lazy("Type"), lambda v: v.vehicle_type, "vehicle_type", is_shown=False
+    ),
     TableColumn("fuel_type", gettext_lazy("Fuel"), lambda v: v.fuel_type, "fuel_type", is_shown=False),
     TableColumn("color", gettext_lazy("Color"), lambda v: v.color, "color", is_shown=False),
     TableColumn("recorded_at", gettext_lazy("Last seen"), _known("recorded_at"), "status__recorded_at"),
@@ -124,11 +134,15 @@ def vehicle_page(request: HttpRequest, vehicle_id: str) -> HttpResponse:
     shown = {
         "vehicle": vehicle,
         "status": status,
-        "shown_status": Vehicle.objects.filter(pk=vehicle.pk).annotate(now=told_status()).values_list("now", flat=True)[0],
+        "shown_status": Vehicle.objects.filter(pk=vehicle.pk)
+        .annotate(now=told_status())
+        .values_list("now", flat=True)[0],
         "attributes": list(_attributes(status)),
         "history": History(vehicle)[0:HISTORY_SHOWN],
         "tasks": Task.objects.visible_to(user).filter(vehicle=vehicle).select_related("assignee")[:50],
-        "firings": Firing.objects.filter(vehicle=vehicle).select_related("rule").prefetch_related("actions")[:50],
+        "firings": Firing.objects.filter(vehicle=vehicle)
+        .select_related("rule")
+        .prefetch_related("actions")[:50],
         "rules": Rule.objects.visible_to(user).filter(vehicles=vehicle),
         "facts": _facts(vehicle),
     }
@@ -136,7 +150,18 @@ def vehicle_page(request: HttpRequest, vehicle_id: str) -> HttpResponse:
 
 
 def _facts(vehicle: Vehicle) -> list[tuple[str, Any]]:
-    named = ("vin", "plate", "make", "model", "model_year", "vehicle_type", "fuel_type", "color", "in_service_date", "notes")
+    named = (
+        "vin",
+        "plate",
+        "make",
+        "model",
+        "model_year",
+        "vehicle_type",
+        "fuel_type",
+        "color",
+        "in_service_date",
+        "notes",
+    )
     facts = [(Vehicle._meta.get_field(name).verbose_name, getattr(vehicle, name)) for name in named]
     return [*facts, *sorted(vehicle.attributes.items())]
 
@@ -149,7 +174,12 @@ def _attributes(status: VehicleStatus | None) -> Any:
     for name, attribute in STATUS_ATTRIBUTES.items():
         value = getattr(status, name)
         if value is not None:
-            yield {"name": name, "label": attribute.label, "value": value, "at": status.times.get(name, newest)}
+            yield {
+                "name": name,
+                "label": attribute.label,
+                "value": value,
+                "at": status.times.get(name, newest),
+            }
     for name, value in sorted(status.attributes.items()):
         yield {"name": name, "label": name, "value": value, "at": status.times.get(name, newest)}
 
@@ -209,5 +239,7 @@ def status_edit(request: HttpRequest, vehicle_id: str) -> HttpResponse:
 def vehicle_delete(request: HttpRequest, vehicle_id: str) -> HttpResponse:
     user: Any = request.user
     services.hide_vehicles([find_vehicle(request, vehicle_id).pk], by=user)
-    messages.success(request, _("Vehicle %(id)s is deleted; an administrator can restore it.") % {"id": vehicle_id})
+    messages.success(
+        request, _("Vehicle %(id)s is deleted; an administrator can restore it.") % {"id": vehicle_id}
+    )
     return redirect("/vehicles")
