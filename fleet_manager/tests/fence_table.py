@@ -36,7 +36,7 @@ NOT_FOUND           = " 404   404   404   404   404   404   404   404   404"  # 
 LOGGED_IN           = " 401   200   200   200   200   200   200   200   200"  # fmt: skip
 UNKNOWN_TOKEN       = " 401   401   401   401   401   401   401   401   401"  # fmt: skip
 
-TABLE: dict[str, str] = {
+API: dict[str, str] = {
     "GET /api": NOT_FOUND,
     "POST /api": NOT_FOUND,
     "GET /api/docs": EVERYONE,
@@ -147,6 +147,12 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "/api/v1/rules/{pk}": lambda world: world.rule.pk,
     "/api/v1/firings/{pk}": lambda world: world.firing.pk,
     "/api/v1/files/{pk}": lambda world: world.upload.pk,
+    "/customers/{pk}": lambda world: world.customer.pk,
+    "/tasks/{pk}": lambda world: world.task.pk,
+    "/rules/{pk}": lambda world: world.rule.pk,
+    "/files/{pk}": lambda world: world.upload.pk,
+    "{kind}": lambda world: "vehicles",
+    "{group}": lambda world: world.fault_group.pk,
     "{fleet_id}": lambda world: world.people.north.fleet_id,
 }
 

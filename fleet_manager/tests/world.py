@@ -16,7 +16,7 @@ from accounts.models import ApiKey, Cause, Membership, User
 from accounts.tests.people import DEVICE_VEHICLE_ID, People
 from customer_management.models import Customer
 from file_manager import storage
-from file_manager.models import Upload
+from file_manager.models import Upload, UploadFaultGroup
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from task_management.models import Task
 from vehicle_management.models import AttributeType, Vehicle, VehicleChange, VehicleStatus
@@ -49,16 +49,21 @@ class World:
     key: ApiKey
     membership: Membership
     attribute_type: AttributeType
+    fault_group: UploadFaultGroup
 
     @classmethod
     def make(cls) -> "World":
         people = People.make()
+        # Made here, not in the savepoint of whoever asks first.
+        for role in ROLES[1:]:
+            getattr(people, role)
         cause = Cause.of(people.manager.as_cause())
         customer = Customer.objects.create(name="City of North", external_id="C-1", cause=cause)
         vehicle = _vehicle(people, cause, DEVICE_VEHICLE_ID, customer=customer)
         task = Task.objects.create(title="Change the oil", vehicle=vehicle, customer=customer, cause=cause)
         rule = Rule.objects.create(name="Service due", pattern=PATTERN, created_by=people.administrator)
         rule.fleets.add(people.north)
+        upload = _upload(people, cause)
         return cls(
             people=people,
             customer=customer,
@@ -67,10 +72,11 @@ class World:
             task=task,
             rule=rule,
             firing=_firing(rule, vehicle),
-            upload=_upload(people, cause),
+            upload=upload,
             key=people.read_key,
             membership=Membership.objects.get(user=people.operator),
             attribute_type=AttributeType.objects.create(name="tyre_wear", kind="number"),
+            fault_group=UploadFaultGroup.objects.create(upload=upload, code="x", message="x", count=1),
         )
 
     def client(self, role: str, *, pages: bool) -> Client:
