@@ -30,7 +30,10 @@ COLOURS = {
 
 def icon(name: str, extra: str = "") -> SafeString:
     return format_html(
-        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>', extra, static("vendor/icons.svg"), name
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        extra,
+        static("vendor/icons.svg"),
+        name,
     )
 
 
@@ -113,7 +116,11 @@ def due(at: datetime | None, *, is_open: bool) -> SafeString:
     """A due time; in red where an open task has missed it."""
     if at is None:
         return NOTHING
-    return format_html('<span class="text-danger">{}</span>', ago(at)) if is_open and at < timezone.now() else ago(at)
+    return (
+        format_html('<span class="text-danger">{}</span>', ago(at))
+        if is_open and at < timezone.now()
+        else ago(at)
+    )
 
 
 def plain(value: Any) -> str:

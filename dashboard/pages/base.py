@@ -43,7 +43,9 @@ class Page(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return ask_to_log_in(request)
-        if not may(self.me, self.read_by if request.method in ("GET", "HEAD", "OPTIONS") else self.written_by):
+        if not may(
+            self.me, self.read_by if request.method in ("GET", "HEAD", "OPTIONS") else self.written_by
+        ):
             raise PermissionDenied
         with timezone.override(ZoneInfo(self.me.time_zone)):
             response = super().dispatch(request, *args, **kwargs)
@@ -51,7 +53,9 @@ class Page(View):
         patch_cache_control(response, private=True, no_cache=True)
         return response
 
-    def show(self, template: str, context: dict[str, Any] | None = None, *, status: int = 200) -> HttpResponse:
+    def show(
+        self, template: str, context: dict[str, Any] | None = None, *, status: int = 200
+    ) -> HttpResponse:
         given = {"page": self, "me": self.me, "section": self.section, **(context or {})}
         return render(self.request, f"dashboard/{template}", given, status=status)
 
