@@ -209,7 +209,11 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return answer_problem(request, Problem(404, _("There is nothing at {path}.").format(path=request.path)))
+    # A view's own sentence; the resolver's exception holds what it tried instead.
+    told = next((one for one in exception.args if isinstance(one, str)), "")
+    return answer_problem(
+        request, Problem(404, told or _("There is nothing at {path}.").format(path=request.path))
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

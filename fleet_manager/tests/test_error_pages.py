@@ -3,6 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, OperationalError
+from django.http import Http404
 from django.test import Client, RequestFactory
 
 from fleet_manager import errors
@@ -91,3 +92,8 @@ def test_expected_exceptions_have_a_status(exception, code):
 @pytest.mark.parametrize("exception", [ZeroDivisionError(), IntegrityError("of an unknown kind")])
 def test_what_nobody_expected_is_not_hidden(exception):
     assert errors.problem_of(exception) is None
+
+
+def test_a_page_tells_what_the_view_did_not_find():
+    answer = errors.page_not_found(RequestFactory().get("/customers/7"), Http404("Customer 7 not found"))
+    assert "Customer 7 not found" in answer.content.decode()
