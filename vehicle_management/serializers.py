@@ -26,6 +26,10 @@ class CustomerField(serializers.Field):
     def to_internal_value(self, data: Any) -> Customer:
         if isinstance(data, bool) or not isinstance(data, int) or not 0 < data < 2**63:
             self.fail("not_id")
+        # What GET answered can be sent back, also where the customer was deleted meanwhile.
+        stored = getattr(self.parent.instance, "customer", None)
+        if stored is not None and stored.pk == data:
+            return stored  # type: ignore[no-any-return]
         context: dict[str, Any] = self.context  # type: ignore[assignment]
         found: dict[int, Customer | None] = context.setdefault("named_customers", {})
         if data not in found:

@@ -66,7 +66,9 @@ def update_vehicle(vehicle: Vehicle, values: Mapping[str, Any], *, by: Actor) ->
     """Raises ValidationError by field and VehicleConflict; the ``vehicle_id`` never changes."""
     checked = _checked(values)
     with transaction.atomic():
-        locked = Vehicle.objects.select_for_update().get(pk=vehicle.pk)
+        locked = Vehicle.objects.select_for_update(no_key=True).filter(pk=vehicle.pk).first()
+        if locked is None:
+            raise VehicleConflict(_("“%(id)s” was deleted meanwhile.") % {"id": vehicle.vehicle_id})
         _apply([locked], checked, by=by)
     return locked
 
