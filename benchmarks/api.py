@@ -56,7 +56,10 @@ def web() -> Iterator[int]:
         **os.environ, "DJANGO_SETTINGS_MODULE": "benchmarks.settings", "PORT": str(port), "DATABASE_POOL_SIZE": "10",
     }  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-m", "fleet_manager.web"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "fleet_manager.web"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         deadline = time.monotonic() + 30
@@ -98,10 +101,12 @@ def load(port: int, token: str, method: str, path: str, body: str, seconds: floa
 
 def clients(calls: list[tuple[object, ...]]) -> int:
     with ThreadPoolExecutor(len(calls)) as pool:
-        return sum(pool.map(lambda call: load(*call), calls))  # type: ignore[arg-type]
+        return sum(pool.map(lambda call: load(*call), calls))
 
 
-def rate(port: int, token: str, path: str, concurrency: int, seconds: float, method: str = "GET", body: str = "") -> float:
+def rate(
+    port: int, token: str, path: str, concurrency: int, seconds: float, method: str = "GET", body: str = ""
+) -> float:
     """Requests per second of ``concurrency`` clients, who live in a process of their own."""
     stamp = time.monotonic_ns() % 1_000_000
     calls: list[tuple[object, ...]] = [
@@ -112,7 +117,9 @@ def rate(port: int, token: str, path: str, concurrency: int, seconds: float, met
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=4)
     seconds = parser.parse_args().seconds
     with setting.servers():

@@ -39,7 +39,9 @@ def vehicle(request: HttpRequest, vehicle_id: str) -> JsonResponse:
 def vehicles(request: HttpRequest) -> JsonResponse:
     seen = Vehicle.objects.visible_to(_actor(request)).filter(make__iexact=request.GET["make"])
     rows = [_told(row) for row in seen.order_by("vehicle_id").values(*NAMES)[:50]]
-    return JsonResponse({"data": rows, "total": seen.count(), "page": 1, "limit": 50, "next": None, "previous": None})
+    return JsonResponse(
+        {"data": rows, "total": seen.count(), "page": 1, "limit": 50, "next": None, "previous": None}
+    )
 
 
 urlpatterns = [path("bare/vehicles/<vehicle_id>", vehicle), path("bare/vehicles", vehicles), *product]

@@ -66,7 +66,9 @@ class Driver:
         lines = [f"{name},Ford,{value:.0f}" for name, value in first.items()]
         made = self.upload(f"vehicles-{number}.csv", "vehicles", "vehicle_id,make,odometer_km", lines)
         self.wait_for(made)
-        series = {name: [float(self.chance.randrange(9_000, 11_000)) for _ in range(SERIES)] for name in names}
+        series = {
+            name: [float(self.chance.randrange(9_000, 11_000)) for _ in range(SERIES)] for name in names
+        }
         start = datetime.now(UTC)
         rows = [
             f"{name},{(start + timedelta(milliseconds=step)).isoformat()},{values[step]:.0f}"
@@ -119,7 +121,8 @@ class Driver:
         return self.session
 
     def prepare(self) -> None:
-        for path, body in (("fleet", {"fleet_id": "chaos", "fleet_name": "Chaos"}), ("rules", RULE)):
+        bodies: dict[str, Any] = {"fleet": {"fleet_id": "chaos", "fleet_name": "Chaos"}, "rules": RULE}
+        for path, body in bodies.items():
             answer = self._session().post(f"{self.installation.url}/api/v1/{path}", json=body, timeout=20)
             answer.raise_for_status()
 
@@ -185,7 +188,8 @@ def settle(database_url: str) -> dict[str, Any]:
 READ = {
     "unsettled": UNSETTLED,
     "uploads": """SELECT id, status, rows_total,
-        rows_created + rows_updated + rows_unchanged + rows_repeated + rows_failed, rows_failed FROM file_manager_upload""",
+        rows_created + rows_updated + rows_unchanged + rows_repeated + rows_failed, rows_failed
+        FROM file_manager_upload""",
     "vehicles": "SELECT count(*), count(DISTINCT vehicle_id) FROM vehicle_management_vehicle",
     "doubled chunks": """SELECT upload_id FROM file_manager_uploadchunk c, unnest(c.rows) AS row
         GROUP BY upload_id, row HAVING count(*) > 1""",
@@ -201,6 +205,10 @@ READ = {
 
 def compare(sent: Sent, found: dict[str, Any]) -> list[str]:
     """Every difference between what was sent and what there is, as a sentence."""
+    return [*_wrong_uploads(sent, found), *_wrong_vehicles(sent, found), *_wrong_actions(sent, found)]
+
+
+def _wrong_uploads(sent: Sent, found: dict[str, Any]) -> list[str]:
     wrong = []
     if found["unsettled"][0][0]:
         wrong.append(f"{found['unsettled'][0][0]} things are still owed.")
@@ -208,14 +216,28 @@ def compare(sent: Sent, found: dict[str, Any]) -> list[str]:
     for pk, name in sent.uploads.items():
         status, total, counted, failed = ended.get(pk, ("gone", 0, 0, 0))
         if status != "APPLIED" or total != counted or failed:
-            wrong.append(f"Upload {pk} ({name}) is {status}, {counted} of {total} rows counted, {failed} failed.")
+            wrong.append(
+                f"Upload {pk} ({name}) is {status}, {counted} of {total} rows counted, {failed} failed."
+            )
+    return wrong
+
+
+def _wrong_vehicles(sent: Sent, found: dict[str, Any]) -> list[str]:
+    wrong = []
     if found["vehicles"][0] != (sent.vehicles, sent.vehicles):
         wrong.append(f"There are {found['vehicles'][0]} vehicles; {sent.vehicles} were sent.")
-    wrong += [f"{name}: {rows[:3]}" for name in ("doubled chunks", "doubled changes") if (rows := found[name])]
+    wrong += [
+        f"{name}: {rows[:3]}" for name in ("doubled chunks", "doubled changes") if (rows := found[name])
+    ]
     fired = dict(found["firings"])
     for vehicle, count in sent.crossings.items():
         if fired.get(vehicle) != count:
             wrong.append(f"{vehicle} crossed {count} times and fired {fired.get(vehicle)} times.")
+    return wrong
+
+
+def _wrong_actions(sent: Sent, found: dict[str, Any]) -> list[str]:
+    wrong = []
     total = sent.crossings.total()
     if found["actions"] != [("DONE", 2 * total)]:
         wrong.append(f"Actions are {found['actions']}; {2 * total} should be DONE.")
@@ -226,15 +248,22 @@ def compare(sent: Sent, found: dict[str, Any]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--uploads", type=int, default=200)
     parser.add_argument("--kills", type=int, default=70)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     told = run(chosen.uploads, chosen.kills, chosen.seed)
-    print(f"{told['uploads']} uploads, {sum(told['kills'].values())} kills {told['kills']}, {told['seconds']:.0f} s")
+    print(
+        f"{told['uploads']} uploads, {sum(told['kills'].values())} kills {told['kills']}, {told['seconds']:.0f} s"
+    )
     print(f"{told['crossings']} crossings counted by the oracle")
-    print("\n".join(told["wrong"]) or "every upload applied once, every crossing fired once, every action done once")
+    print(
+        "\n".join(told["wrong"])
+        or "every upload applied once, every crossing fired once, every action done once"
+    )
     return 1 if told["wrong"] else 0
 
 

@@ -1,6 +1,6 @@
 """The same 10,000 rows by other ways: update_or_create, and django-import-export with use_bulk.
 
-    python -m benchmarks.import_others [--rows 10000]
+python -m benchmarks.import_others [--rows 10000]
 """
 
 import argparse
@@ -14,8 +14,8 @@ from benchmarks import fleet_file, setting
 from benchmarks.import_vehicles import clean_rows, empty, import_in_worker
 
 FIELDS = (
-    "vehicle_id", "vin", "plate", "make", "model", "model_year", "vehicle_type", "fuel_type", "color", "in_service_date",
-    "notes",
+    "vehicle_id", "vin", "plate", "make", "model", "model_year", "vehicle_type", "fuel_type", "color",
+    "in_service_date", "notes",
 )  # fmt: skip
 
 
@@ -61,7 +61,9 @@ def timed(way: Callable[[Path], None], path: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=10_000)
     count = min(parser.parse_args().rows, 10_000)
     with setting.servers() as folder:
@@ -72,7 +74,9 @@ def main() -> None:
         print(f"{count:,} rows by this import: {ours:.1f} s, {count / ours:,.0f} rows/s")
         for way in (update_or_create, import_export):
             seconds = timed(way, clean)
-            print(f"{way.__name__}: {seconds:.1f} s, {count / seconds:,.0f} rows/s, {seconds / ours:.0f} times as long")
+            print(
+                f"{way.__name__}: {seconds:.1f} s, {count / seconds:,.0f} rows/s, {seconds / ours:.0f} times as long"
+            )
 
 
 if __name__ == "__main__":

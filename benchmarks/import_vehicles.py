@@ -91,8 +91,9 @@ def bare_load(path: Path) -> float:
             while block := file.read(1 << 20):
                 copy.write(block)
         cursor.execute(
-            f"""INSERT INTO {VEHICLE} (vehicle_id, fleet_id, vin, plate, make, model, model_year, vehicle_type, fuel_type,
-                    color, in_service_date, notes, attributes, cause_id, cause_row, version, created_at, updated_at)
+            f"""INSERT INTO {VEHICLE} (vehicle_id, fleet_id, vin, plate, make, model, model_year, vehicle_type,
+                    fuel_type, color, in_service_date, notes, attributes, cause_id, cause_row, version,
+                    created_at, updated_at)
                 SELECT c0, %s, c1, c2, c3, c4, c5::smallint, c6, c7, c8, c9::date, NULLIF(c10, ''),
                     jsonb_build_object('Department', c12, 'Purchase Cost', c13::numeric, 'Home Base', c14),
                     %s, row_number() OVER (), 1, now(), now() FROM bare""",
@@ -126,7 +127,8 @@ def report(small: dict[str, Any], large: dict[str, Any]) -> None:
             f" {run['rows'] / first['seconds']:,.0f} rows/s, {first['mb']:.0f} MB, {first['created']:,} created"
         )
         print(
-            f"          the same again {again['seconds']:.1f} s: {first['seconds'] / again['seconds']:.1f} times as fast,"
+            f"          the same again {again['seconds']:.1f} s: "
+            f"{first['seconds'] / again['seconds']:.1f} times as fast,"
             f" {again['unchanged']:,} unchanged, {again['mb']:.0f} MB"
         )
     speed = (large["rows"] / large["first"]["seconds"]) / (small["rows"] / small["first"]["seconds"])

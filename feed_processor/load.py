@@ -56,7 +56,7 @@ def _matched(load: Load, first_seq: int, last_seq: int) -> list[tuple[int, str |
     return _rows(
         f"SELECT row, outcome, target FROM {load.table}_matched WHERE seq BETWEEN %s AND %s ORDER BY seq",
         [first_seq, last_seq],
-    )  # type: ignore[return-value]
+    )
 
 
 def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:

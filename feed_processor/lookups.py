@@ -76,7 +76,8 @@ def customers(actor: Actor) -> Find:
         by_name = _grouped(seen.filter(name__in=names).values_list("name", "pk"))
         lowered = {name.lower(): name for name in names}
         by_email = seen.filter(email__in=lowered).values_list("email", "pk")
-        by_id = _grouped(seen.filter(external_id__in=names).values_list("external_id", "pk"))
+        by_external_id = seen.filter(external_id__in=names).values_list("external_id", "pk")
+        by_id = _grouped((name, pk) for name, pk in by_external_id if name)
         return {**by_name, **_grouped((lowered[email], pk) for email, pk in by_email if email), **by_id}
 
     return find

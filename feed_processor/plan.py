@@ -1,7 +1,7 @@
 """What each column of a file becomes: matched by name, chosen by a person, or kept as an attribute."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -21,7 +21,7 @@ class BadMapping(ValueError):
     """A chosen mapping names a column or a field that is not there."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class PlannedColumn:
     """``field`` is a field of the schema, ``attributes.<name>``, or None where the column is left out."""
 
@@ -30,10 +30,10 @@ class PlannedColumn:
     field: str | None
     how: str  # "matched", "chosen", "attribute" or "left out"
     kind: str = "text"
-    orders: list[str] = field(default_factory=list)
+    orders: list[str] = dataclasses.field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return dataclasses.asdict(self)
 
 
 def plan_columns(found: Survey, kind: str, chosen: Mapping[str, str | None]) -> list[PlannedColumn]:
@@ -131,6 +131,8 @@ def _looks_like(type_: str, profile: Profile) -> bool:
     if not type_.startswith("number:"):
         return True
     try:
-        return [number_text(sample) for sample in profile.samples] is not None
+        for sample in profile.samples:
+            number_text(sample)
     except Refused:
         return False
+    return True

@@ -83,7 +83,10 @@ def _match_vehicles(load: Load) -> None:
     A row that says nothing new of its vehicle is settled here: unchanged.
     """
     table, source = load.table, load.source()
-    target = "CASE WHEN s.vehicle_id IS NOT NULL THEN by_id.id WHEN s.vin IS NOT NULL THEN by_vin.id ELSE by_plate.id END"
+    target = (
+        "CASE WHEN s.vehicle_id IS NOT NULL THEN by_id.id WHEN s.vin IS NOT NULL THEN by_vin.id"
+        " ELSE by_plate.id END"
+    )
     joins = f"""
         LEFT JOIN {VEHICLE} by_id ON by_id.vehicle_id = s.vehicle_id AND by_id.deleted_at IS NULL
         LEFT JOIN ({_unique_by("vin", table)}) by_vin ON by_vin.vin = s.vin AND s.vehicle_id IS NULL
@@ -121,10 +124,11 @@ def _match_customers(load: Load) -> None:
     table = load.table
     _make(
         table,
-        "CASE WHEN s.external_id IS NOT NULL THEN by_id.id WHEN s.email IS NOT NULL THEN by_email.id ELSE by_name.id END",
+        "CASE WHEN s.external_id IS NOT NULL THEN by_id.id WHEN s.email IS NOT NULL THEN by_email.id"
+        " ELSE by_name.id END",
         f"""LEFT JOIN {CUSTOMER} by_id ON by_id.external_id = s.external_id AND by_id.deleted_at IS NULL
-            LEFT JOIN (SELECT email, min(id) AS id FROM {CUSTOMER} WHERE deleted_at IS NULL AND email <> '' GROUP BY email)
-                by_email ON by_email.email = s.email
+            LEFT JOIN (SELECT email, min(id) AS id FROM {CUSTOMER}
+                       WHERE deleted_at IS NULL AND email <> '' GROUP BY email) by_email ON by_email.email = s.email
             LEFT JOIN (SELECT name, min(id) AS id FROM {CUSTOMER} WHERE deleted_at IS NULL GROUP BY name)
                 by_name ON by_name.name = s.name""",
         "COALESCE(s.external_id, s.email, s.name) IS NULL",
@@ -155,7 +159,7 @@ def _refuse(table: str, condition: str, joins: str, shown: str, params: Any = No
         f"""UPDATE {table}_matched m SET outcome = 'f' FROM {table} s {joins}
             WHERE s.seq = m.seq AND m.outcome IS NULL AND {condition} RETURNING m.row, {shown}""",
         params,
-    )  # type: ignore[return-value]
+    )
 
 
 def _vehicle_faults(table: str, actor: Actor) -> Iterator[Fault]:
@@ -228,7 +232,8 @@ def _join_by_vin(table: str) -> None:
         UPDATE {table}_matched m SET same_as = 'i' || named.vehicle_id
         FROM {table} s, (SELECT DISTINCT ON (vin) vin, vehicle_id FROM {table}
                          WHERE vin IS NOT NULL AND vehicle_id IS NOT NULL ORDER BY vin, seq DESC) named
-        WHERE s.seq = m.seq AND m.outcome IS NULL AND m.target IS NULL AND s.vehicle_id IS NULL AND s.vin = named.vin""")
+        WHERE s.seq = m.seq AND m.outcome IS NULL AND m.target IS NULL
+          AND s.vehicle_id IS NULL AND s.vin = named.vin""")
 
 
 def _vin_twice(table: str) -> Iterator[Fault]:

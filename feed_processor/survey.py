@@ -13,8 +13,8 @@ from feed_processor.blocks import read_blocks
 from feed_processor.convert import CLEAR, PLAIN_NUMBERS, cell_text, is_plain_number
 from feed_processor.dates import ORDERS, orders_of
 from feed_processor.dialect import MISSING, MOST_COLUMNS, Dialect, UnreadableFile
-from feed_processor.readers import sniff
 from feed_processor.free_columns import BOOLEANS
+from feed_processor.readers import sniff
 from vehicle_management.attributes import STATUSES
 from vehicle_management.registry import kind_of
 

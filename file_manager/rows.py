@@ -55,7 +55,8 @@ class Rows(Sequence[dict[str, Any]]):
     def _filtered(self, offset: int, limit: int) -> list[tuple[int, str, int]]:
         sql = f"""
             SELECT r.row, r.letter, r.pk FROM {UploadChunk._meta.db_table} c,
-                unnest(c.rows, string_to_array(c.outcomes, NULL), c.object_ids) WITH ORDINALITY AS r (row, letter, pk, place)
+                unnest(c.rows, string_to_array(c.outcomes, NULL), c.object_ids)
+                    WITH ORDINALITY AS r (row, letter, pk, place)
             WHERE c.upload_id = %s AND r.letter = %s ORDER BY c.first_seq, r.place OFFSET %s LIMIT %s"""
         with connection.cursor() as cursor:
             cursor.execute(sql, [self.upload.pk, self.letter, offset, limit])
@@ -83,7 +84,7 @@ class Rows(Sequence[dict[str, Any]]):
         if self.upload.kind in OF_VEHICLES:
             told = VehicleChange.objects.filter(cause=self.upload.cause, cause_row__in=rows)
             for row, changes in told.order_by("id").values_list("cause_row", "changes"):
-                found.setdefault(row, {}).update(changes)
+                found.setdefault(row or 0, {}).update(changes)
             return found
         kept = UploadChange.objects.filter(upload=self.upload, row__in=rows)
         return dict(kept.values_list("row", "changes"))

@@ -1,4 +1,5 @@
 from celery import shared_task
+from django.db import transaction
 
 from file_manager.models import Upload
 from file_manager.run import holding, run_upload
@@ -26,3 +27,8 @@ def work_uploads() -> int:
                 run_upload(upload)
                 done += 1
     return done
+
+
+def ring_for_uploads() -> None:
+    """After the commit; a bell that is lost is made good by the sweep."""
+    transaction.on_commit(lambda: work_uploads.apply_async(retry=False, expires=30), robust=True)

@@ -10,6 +10,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.actors import sender_of
 from api_pattern.exceptions import BodyTooLarge
 from api_pattern.views import ListRows, RetrieveRow
 from file_manager import services, storage
@@ -24,7 +25,7 @@ from file_manager.serializers import (
     RowSerializer,
     UploadSerializer,
 )
-from file_manager.tasks import work_uploads
+from file_manager.tasks import ring_for_uploads
 
 
 class UploadViewSet(ListRows, RetrieveRow):
@@ -64,9 +65,9 @@ class UploadViewSet(ListRows, RetrieveRow):
             fleet=values.get("fleet_id"),
             apply=values["apply"],
             mapping=values.get("mapping"),
-            by=request.user,
+            by=sender_of(request),
         )
-        work_uploads.delay_on_commit()
+        ring_for_uploads()
         return self._told(upload, status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=ApplySerializer, responses={202: UploadSerializer})
@@ -77,16 +78,16 @@ class UploadViewSet(ListRows, RetrieveRow):
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
         upload = services.apply_upload(
-            self.get_object(), kind=values.get("kind"), mapping=values.get("mapping"), by=request.user
+            self.get_object(), kind=values.get("kind"), mapping=values.get("mapping"), by=sender_of(request)
         )
-        work_uploads.delay_on_commit()
+        ring_for_uploads()
         return self._told(upload, status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses={200: UploadSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """Stop a file before anything of it is applied."""
-        return self._told(services.cancel_upload(self.get_object(), by=request.user))
+        return self._told(services.cancel_upload(self.get_object(), by=sender_of(request)))
 
     @extend_schema(
         parameters=[OpenApiParameter("outcome", enum=sorted(OUTCOMES.values()))],
@@ -139,4 +140,5 @@ class UploadViewSet(ListRows, RetrieveRow):
 
 def _form(request: Request) -> dict[str, Any]:
     """A multipart form as plain values: an empty field of it says nothing."""
-    return {name: value for name, value in request.data.items() if value != "" or name == "file"}
+    form: Any = request.data
+    return {name: value for name, value in form.items() if value != "" or name == "file"}

@@ -11,7 +11,11 @@ class BearerScheme(OpenApiAuthenticationExtension):
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {"type": "http", "scheme": "bearer", "description": "The access token that `auth/login` answers."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The access token that `auth/login` answers.",
+        }
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):

@@ -111,7 +111,6 @@ def _row_of(pk: int, held: Known) -> VehicleStatus:
         for name, value in held.values.items()
         if name not in STATUS_ATTRIBUTES and value is not None
     }
-    known = {name: held.values.get(name) for name in COLUMNS}
-    return VehicleStatus(
-        vehicle_id=pk, recorded_at=held.recorded_at, attributes=others, times=held.times, **known
-    )
+    known: dict[str, Any] = {name: held.values.get(name) for name in COLUMNS}
+    known["recorded_at"] = held.recorded_at
+    return VehicleStatus(vehicle_id=pk, attributes=others, times=held.times, **known)

@@ -66,7 +66,7 @@ def check_attributes(values: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             faults[name] = [str(error)]
     if faults:
-        raise ValidationError(faults)  # type: ignore[arg-type]
+        raise ValidationError(faults)
     return {**checked, **fit_others({n: v for n, v in checked.items() if n not in STATUS_ATTRIBUTES})}
 
 

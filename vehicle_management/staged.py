@@ -111,7 +111,7 @@ def _chunk(staged: Staged, *, new: bool) -> str:
 
 def _targets(staged: Staged, span: dict[str, Any]) -> list[tuple[int, int | None]]:
     sql = f"SELECT row, target FROM {staged.matched} WHERE seq BETWEEN %(first)s AND %(last)s AND outcome IS NULL"
-    return _rows(sql, span)  # type: ignore[return-value]
+    return _rows(sql, span)
 
 
 def _column(name: str) -> str:
@@ -158,11 +158,11 @@ def _create(staged: Staged, span: dict[str, Any]) -> list[tuple[int, int]]:
         ), batches AS (
             INSERT INTO vehicle_management_changebatch (lane, cause_id, fields, vehicles, rows, new, created_at)
             SELECT id %% {LANES}, %(cause)s, %(fields)s, array_agg(id ORDER BY id), array_agg(cause_row ORDER BY id),
-                   jsonb_agg(jsonb_build_array({listed}) ORDER BY id), now()
+                   jsonb_agg(jsonb_build_array({listed}) ORDER BY id), clock_timestamp()
             FROM made GROUP BY id %% {LANES}
         )
         SELECT cause_row, id FROM made"""
-    return _rows(sql, params)  # type: ignore[return-value]
+    return _rows(sql, params)
 
 
 def says_something_new(staged: Staged) -> str:
@@ -199,7 +199,8 @@ def _update(staged: Staged, span: dict[str, Any]) -> list[tuple[int, int]]:
 def _write_differing(staged: Staged, span: dict[str, Any]) -> list[tuple[int, int]]:
     params: dict[str, Any] = {**span, "cause": staged.cause.pk, "fields": _batch_fields(staged)}
     sets = [
-        f"{_column(name)} = CASE WHEN '{name}' = ANY(s.cleared) THEN NULL ELSE COALESCE(s.{name}, v.{_column(name)}) END"
+        f"{_column(name)} = CASE WHEN '{name}' = ANY(s.cleared) THEN NULL"
+        f" ELSE COALESCE(s.{name}, v.{_column(name)}) END"
         for name in _own(staged)
     ]
     sets.append("attributes = (v.attributes || COALESCE(s.attributes, '{}')) - COALESCE(s.cleared, '{}')")
@@ -207,7 +208,8 @@ def _write_differing(staged: Staged, span: dict[str, Any]) -> list[tuple[int, in
     before = [value.replace("c.before.", "(c.before).") for value in before]
     after = [value.replace("c.after.", "(c.after).") for value in after]
     pairs = " || ".join(
-        f"CASE WHEN {old} IS DISTINCT FROM {new} THEN jsonb_build_object('{_quoted(name)}', jsonb_build_array({old}, {new}))"
+        f"CASE WHEN {old} IS DISTINCT FROM {new}"
+        f" THEN jsonb_build_object('{_quoted(name)}', jsonb_build_array({old}, {new}))"
         " ELSE '{}' END"
         for name, old, new in zip(_batch_fields(staged), before, after, strict=True)
     )
@@ -222,13 +224,14 @@ def _write_differing(staged: Staged, span: dict[str, Any]) -> list[tuple[int, in
             SELECT c.id, now(), %(cause)s, c.row, {pairs} FROM c ORDER BY c.row
         ), batches AS (
             INSERT INTO vehicle_management_changebatch (lane, cause_id, fields, vehicles, rows, old, new, created_at)
-            SELECT c.id %% {LANES}, %(cause)s, %(fields)s, array_agg(c.id ORDER BY c.id), array_agg(c.row ORDER BY c.id),
+            SELECT c.id %% {LANES}, %(cause)s, %(fields)s,
+                   array_agg(c.id ORDER BY c.id), array_agg(c.row ORDER BY c.id),
                    jsonb_agg(jsonb_build_array({", ".join(before)}) ORDER BY c.id),
-                   jsonb_agg(jsonb_build_array({", ".join(after)}) ORDER BY c.id), now()
+                   jsonb_agg(jsonb_build_array({", ".join(after)}) ORDER BY c.id), clock_timestamp()
             FROM c GROUP BY c.id %% {LANES}
         )
         SELECT c.row, c.id FROM c"""
-    return _rows(sql, params)  # type: ignore[return-value]
+    return _rows(sql, params)
 
 
 def _quoted(name: str) -> str:
@@ -269,8 +272,9 @@ def _create_statuses(staged: Staged, span: dict[str, Any], created: dict[int, in
         INSERT INTO vehicle_management_changebatch (lane, cause_id, fields, vehicles, rows, times, new, created_at)
         SELECT made.vehicle_id %% {LANES}, %(cause)s, %(fields)s, array_agg(made.vehicle_id ORDER BY made.vehicle_id),
                array_agg(c.row ORDER BY made.vehicle_id), array_agg(made.recorded_at ORDER BY made.vehicle_id),
-               jsonb_agg(jsonb_build_array({", ".join(f"made.{name}" for name in staged.statuses)}) ORDER BY made.vehicle_id),
-               now()
+               jsonb_agg(jsonb_build_array({", ".join(f"made.{name}" for name in staged.statuses)})
+                         ORDER BY made.vehicle_id),
+               clock_timestamp()
         FROM made JOIN unnest(%(rows)s::int[], %(pks)s::bigint[]) AS c (row, pk) ON c.pk = made.vehicle_id
         GROUP BY made.vehicle_id %% {LANES}"""
     with connection.cursor() as cursor:

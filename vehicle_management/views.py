@@ -79,7 +79,7 @@ class VehicleViewSet(CrudViewSet):
             if serializer.is_valid():
                 checked.append(serializer.validated_data)
             else:
-                errors |= {f"[{index}].{name}": told for name, told in serializer.errors.items()}
+                errors |= {f"[{index}].{name}": told for name, told in dict(serializer.errors).items()}
         if errors:
             raise ValidationError(errors)
         return checked

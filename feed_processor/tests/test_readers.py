@@ -143,8 +143,13 @@ def test_the_spectrum_of_csv_files_reads_as_the_json_beside_it() -> None:
 @pytest.mark.skipif(not EDGE.exists(), reason="the sample files are not here")
 def test_every_nasty_file_is_read_or_refused_with_a_sentence() -> None:
     for path in sorted(path for path in EDGE.rglob("*") if path.is_file()):
-        try:
-            with path.open("rb") as stream:
-                assert survey(stream).rows >= 0
-        except UnreadableFile as error:
-            assert str(error).endswith("."), path
+        assert outcome_of(path) == "read" or outcome_of(path).endswith("."), path
+
+
+def outcome_of(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            survey(stream)
+    except UnreadableFile as error:
+        return str(error)
+    return "read"
