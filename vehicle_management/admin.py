@@ -143,7 +143,7 @@ class VehicleAdmin(Refusing, admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Vehicle]:
         found: QuerySet[Vehicle] = Vehicle.all_objects.select_related("fleet", "customer", "status", "cause")
-        return found.order_by(*(self.get_ordering(request) or Vehicle._meta.ordering))
+        return found.order_by(*self.get_ordering(request) or ("vehicle_id",))
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         if request.path.endswith("/autocomplete/"):

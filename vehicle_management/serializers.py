@@ -2,7 +2,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.fields import FleetField
@@ -29,7 +29,7 @@ class CustomerField(serializers.Field):
         # What GET answered can be sent back, also where the customer was deleted meanwhile.
         stored = getattr(self.parent.instance, "customer", None)
         if stored is not None and stored.pk == data:
-            return stored  # type: ignore[no-any-return]
+            return stored
         context: dict[str, Any] = self.context  # type: ignore[assignment]
         found: dict[int, Customer | None] = context.setdefault("named_customers", {})
         if data not in found:
@@ -46,6 +46,50 @@ class CustomerField(serializers.Field):
         return self.told(value)
 
 
+WRITTEN = {
+    "vehicle_id": "fleet-001-VH-001",
+    "fleet_id": "fleet-001",
+    "customer_id": 12,
+    "vin": "1FTBW2CM9K0000001",
+    "plate": "C0FFEE",
+    "make": "Ford",
+    "model": "Transit 350",
+    "model_year": 2020,
+    "vehicle_type": "Van",
+    "fuel_type": "Diesel",
+    "color": "white",
+    "in_service_date": "2020-03-01",
+    "notes": None,
+    "attributes": {"Depot": "A", "Doors": 4},
+}
+TIMES = {"created_at": "2026-05-04T09:30:00Z", "updated_at": "2026-05-04T09:30:00Z"}
+DOING = {
+    "latitude": 47.6062,
+    "longitude": -122.3321,
+    "speed_kmh": 42.0,
+    "battery_pct": 81.0,
+    "engine_temp_c": 88.5,
+}
+VEHICLE = [
+    OpenApiExample("A new vehicle", value=WRITTEN, request_only=True),
+    OpenApiExample("A vehicle", value={**WRITTEN, **TIMES}, response_only=True),
+]
+STATUS = {
+    **DOING, "heading_deg": 270.0, "odometer_km": 10_412.0, "fuel_pct": 63.0, "load_pct": 20.0, "status": "MOVING",
+    "tyre_wear": 0.4, "recorded_at": "2026-05-04T09:30:00Z",
+}  # fmt: skip
+SHOWN = {
+    "vehicle_id": "fleet-001-VH-001", "fleet_id": "fleet-001", **DOING, "load_pct": 20.0, "status": "MOVING",
+    "active_mission_id": None, "last_seen": "2026-05-04T09:30:00Z",
+}  # fmt: skip
+CHANGE = {
+    "at": "2026-05-04T09:30:00Z",
+    "cause": {"kind": "upload", "upload_id": 7, "name": "status.csv", "uploaded_by": "manager@fleet.example", "row": 12},
+    "changes": {"status.odometer_km": [9_000, 10_412]},
+}  # fmt: skip
+
+
+@extend_schema_serializer(examples=VEHICLE)
 class VehicleSerializer(StrictModelSerializer):
     """A vehicle's main data. ``attributes`` holds whatever else is known of it; it is replaced as a whole."""
 
@@ -82,6 +126,7 @@ def told_status(status: VehicleStatus | None) -> dict[str, Any]:
     return {**known, **others, "recorded_at": as_text(status.recorded_at) if status else None}
 
 
+@extend_schema_serializer(examples=[OpenApiExample("A status", value=STATUS)])
 class StatusSerializer(serializers.Serializer):
     """Well-known attributes; any others stand beside them by name."""
 
@@ -98,6 +143,7 @@ class StatusSerializer(serializers.Serializer):
     recorded_at = TimeField(allow_null=True)
 
 
+@extend_schema_serializer(examples=[OpenApiExample("A vehicle now", value=SHOWN)])
 class ShownVehicleSerializer(serializers.Serializer):
     """A vehicle as a list of what a fleet is doing shows it."""
 
@@ -114,6 +160,7 @@ class ShownVehicleSerializer(serializers.Serializer):
     last_seen = TimeField(allow_null=True)
 
 
+@extend_schema_serializer(examples=[OpenApiExample("From a file's row", value=CHANGE)])
 class HistorySerializer(serializers.Serializer):
     """One change: what made it, and each field's value before and after."""
 

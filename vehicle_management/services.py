@@ -229,13 +229,15 @@ def _checked_all(values: Sequence[dict[str, Any]]) -> list[Vehicle]:
             prefix = f"[{index}]." if len(values) > 1 else ""
             faults.update({f"{prefix}{name}": messages for name, messages in by_field.items()})
     if faults:
-        raise ValidationError(faults)  # type: ignore[arg-type]
+        raise ValidationError(faults)
     return vehicles
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as they are stored: texts trimmed, empty ones None, VIN upper-case. Raises ValidationError."""
-    checked = {name: _trimmed(value) if name in TEXTS else value for name, value in values.items()}
+    checked: dict[str, Any] = {
+        name: _trimmed(value) if name in TEXTS else value for name, value in values.items()
+    }
     if unknown := checked.keys() - set(FIELDS):
         raise ValidationError({name: [_("A vehicle has no such field.")] for name in sorted(unknown)})
     if checked.get("vin"):
