@@ -13,7 +13,7 @@ class RuleTemplate:
     label: str | Promise
     hint: str | Promise
     icon: str
-    pattern: dict[str, Any]
+    pattern: dict[str, Any] | None
     actions: list[dict[str, Any]] = field(default_factory=list)
 
     def draft(self) -> dict[str, Any]:
@@ -23,7 +23,7 @@ class RuleTemplate:
             "description": "",
             "enabled": True,
             "skip_current": False,
-            "scope": {"everything": True, "fleets": [], "customers": [], "vehicles": [], "tasks": []},
+            "scope": {"everything": True},
             "pattern": self.pattern,
             "actions": self.actions,
         }
@@ -94,7 +94,7 @@ RULE_TEMPLATES = {
             _("Empty rule"),
             _("Begin with nothing and say when it fires."),
             "tabler-plus",
-            {"all": [{"field": "", "operator": "eq", "value": ""}]},
+            None,
         ),
     )
 }

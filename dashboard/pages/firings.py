@@ -14,7 +14,7 @@ from django_filters import rest_framework as filters
 
 from accounts.models import User
 from dashboard.pages.base import Page
-from dashboard.pages.rules import ACTION_ICONS
+from dashboard.rule_editor import ACTION_ICONS
 from dashboard.shown import NOTHING, ago, icon, link
 from dashboard.tables import Column, Facet, Listing, Table
 from rules.actions import ACTIONS

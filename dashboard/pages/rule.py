@@ -1,111 +1,26 @@
-"""One rule: the editor's data, and what it did."""
+"""One rule: the editor, or the rule in words for who may only read it, and what it did."""
 
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
-from django.utils.translation import gettext as _
 
-from accounts.models import Fleet
-from accounts.people import assignable_people
+from api_pattern.views import tag_of
 from dashboard.pages.base import WRITERS, Page
 from dashboard.pages.firings import actions_of, firings_seen_by
-from dashboard.picks import customer_text
+from dashboard.pages.rules import scopes_in_words
+from dashboard.rule_editor import ACTION_ICONS, editor_data, labels_of
 from dashboard.rule_templates import RULE_TEMPLATES
-from rules.actions import ACTIONS, LEVELS
-from rules.models import Rule
-from rules.patterns import OPERATORS, operators_of
+from rules.actions import ACTIONS
+from rules.activity import with_activity
+from rules.models import FiringAction, Rule
 from rules.scope import editable_by, why_idle
+from rules.serializers import RuleSerializer
 from rules.services import sentence_of
-from rules.table import attribute_table
 from rules.views import with_scope_as_seen_by
-from vehicle_management.attributes import STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
 
 MOST_FIRINGS = 20
-KINDS = ("number", "text", "boolean", "time", "date")
-
-
-def operator_labels() -> dict[str, str]:
-    return {
-        "eq": _("is"),
-        "ne": _("is not"),
-        "gt": _("is over"),
-        "ge": _("is at least"),
-        "lt": _("is under"),
-        "le": _("is at most"),
-        "between": _("is between"),
-        "in": _("is one of"),
-        "not_in": _("is none of"),
-        "contains": _("contains"),
-        "starts_with": _("starts with"),
-        "ends_with": _("ends with"),
-        "is_set": _("is known"),
-        "is_not_set": _("is not known"),
-    }
-
-
-def editor_data(rule: dict[str, Any], page: Page) -> dict[str, Any]:
-    """Everything that the editor's script needs to know."""
-    labels = operator_labels()
-    return {
-        "rule": rule,
-        "fields": fields(),
-        "operators": {
-            kind: [
-                {"name": name, "label": labels[name], "shape": OPERATORS[name].shape}
-                for name in operators_of(kind)
-            ]
-            for kind in KINDS
-        },
-        "levels": LEVELS,
-        "actions": {kind.type: kind.label for kind in ACTIONS.values()},
-        "people": list(assignable_people(page.me).order_by("email").values_list("email", flat=True)[:200]),
-        "fleets": [
-            {"id": fleet.fleet_id, "label": fleet.fleet_name}
-            for fleet in Fleet.objects.visible_to(page.me)[:500]
-        ],
-        "api": "/api/v1/rules",
-        "address": reverse("rules"),
-    }
-
-
-def fields() -> list[dict[str, Any]]:
-    known = {**VEHICLE_ATTRIBUTES, **STATUS_ATTRIBUTES}
-    return [
-        {
-            "name": name,
-            "kind": subject.kind,
-            "choices": subject.choices,
-            "label": str(known[name].label) if name in known else "",
-            "unit": known[name].unit if name in known else "",
-        }
-        for name, subject in sorted(attribute_table().items(), key=lambda item: _order(item[0]))
-    ]
-
-
-def _order(name: str) -> tuple[int, str]:
-    """What vehicles report first, then what they are, then the rest."""
-    return (0 if name in STATUS_ATTRIBUTES else 1 if name in VEHICLE_ATTRIBUTES else 2, name)
-
-
-def draft_of(rule: Rule) -> dict[str, Any]:
-    return {
-        "id": rule.pk,
-        "name": rule.name,
-        "description": rule.description,
-        "enabled": rule.enabled,
-        "skip_current": rule.skip_current,
-        "pattern": rule.pattern,
-        "actions": rule.actions,
-        "scope": {
-            "everything": rule.everything,
-            "fleets": [{"id": fleet.fleet_id, "label": fleet.fleet_name} for fleet in rule.fleets.all()],
-            "customers": [{"id": one.pk, "label": customer_text(one)} for one in rule.customers.all()],
-            "vehicles": [{"id": one.vehicle_id, "label": one.vehicle_id} for one in rule.vehicles.all()],
-            "tasks": [{"id": one.pk, "label": f"{one.title} (#{one.pk})"} for one in rule.tasks.all()],
-        },
-    }
+FAILING = ("FAILED", "PARKED")
 
 
 class RulePage(Page):
@@ -113,17 +28,43 @@ class RulePage(Page):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         seen = with_scope_as_seen_by(Rule.objects.visible_to(self.me), self.me)
-        rule = get_object_or_404(seen.select_related("created_by", "created_by_key"), pk=pk)
-        firings = firings_seen_by(self.me).filter(rule=rule).order_by("-pk")[:MOST_FIRINGS]
+        rule = get_object_or_404(
+            with_activity(seen.select_related("created_by", "created_by_key"), self.me), pk=pk
+        )
+        firings = self._firings(rule)
+        if self.part() == "firings":
+            return self.show("rules/firings.html", {"rule": rule, **firings})
+        told = RuleSerializer(rule, context={"request": request}).data
+        is_editable = editable_by(rule, self.me)
         context = {
             "rule": rule,
-            "data": editor_data(draft_of(rule), self),
+            "is_editable": is_editable,
+            "data": editor_data(_body(told), labels_of(rule), tag_of(told), self.me) if is_editable else None,
             "sentence": sentence_of(rule.pattern),
-            "is_editable": editable_by(rule, self.me),
+            "scope": scopes_in_words([rule], self.me)[rule.pk],
+            "told_actions": told_actions(rule.actions),
             "why_idle": why_idle(rule) if rule.enabled else None,
-            "firings": [(firing, actions_of(firing, self.me)) for firing in firings],
+            "is_saved": request.GET.get("saved") == "1",
+            **firings,
         }
         return self.show("rules/page.html", context)
+
+    def _firings(self, rule: Rule) -> dict[str, Any]:
+        only_failing = self.request.GET.get("failing") == "1"
+        found = firings_seen_by(self.me).filter(rule=rule).order_by("-pk")
+        if only_failing:
+            found = found.filter(pk__in=FiringAction.objects.filter(status__in=FAILING).values("firing"))
+        before = self.request.GET.get("before", "")
+        if before.isdecimal() and len(before) < 19:
+            found = found.filter(pk__lt=int(before))
+        page = list(found[: MOST_FIRINGS + 1])
+        shown = page[:MOST_FIRINGS]
+        return {
+            "firings": [(firing, actions_of(firing, self.me)) for firing in shown],
+            "only_failing": only_failing,
+            "is_first": not before,
+            "older": shown[-1].pk if len(page) > MOST_FIRINGS else None,
+        }
 
 
 class NewRule(Page):
@@ -131,7 +72,34 @@ class NewRule(Page):
     read_by = WRITERS
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        template = RULE_TEMPLATES.get(request.GET.get("template", ""), RULE_TEMPLATES["blank"])
-        draft = template.draft()
-        context = {"rule": None, "data": editor_data(draft, self), "sentence": "", "is_editable": True}
+        key = request.GET.get("template", "blank")
+        template = RULE_TEMPLATES.get(key, RULE_TEMPLATES["blank"])
+        context = {
+            "rule": None,
+            "is_editable": True,
+            "chosen": template.key,
+            "templates": RULE_TEMPLATES.values(),
+            "data": editor_data(template.draft(), {}, "", self.me),
+        }
         return self.show("rules/page.html", context)
+
+
+def _body(told: Any) -> dict[str, Any]:
+    names = ("id", "name", "description", "enabled", "skip_current", "scope", "pattern", "actions", "version")
+    return {name: told[name] for name in names}
+
+
+def told_actions(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For who may not edit: what each action does, parameter by parameter."""
+    return [
+        {
+            "label": ACTIONS[action["type"]].label if action["type"] in ACTIONS else action["type"],
+            "icon": ACTION_ICONS.get(action["type"], "tabler-bolt"),
+            "params": [
+                (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
+                for name, value in action.items()
+                if name != "type"
+            ],
+        }
+        for action in actions
+    ]

@@ -1,28 +1,32 @@
 """The list of rules, firings, and what is done to rules from there."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from dashboard.pages.base import Page
+from dashboard.rule_editor import ACTION_ICONS
 from dashboard.rule_templates import RULE_TEMPLATES
+from dashboard.shown import day
 from dashboard.tables import Column, Facet, Listing, Table
+from rules.actions import ACTIONS
 from rules.activity import firings_by_day, with_activity
 from rules.exceptions import RuleIsNotYours
 from rules.filters import RuleFilters
 from rules.models import Rule
+from rules.scope import Scope, is_made_by, scopes_of, why_idle
 from rules.services import disable_rules, duplicate_rule, enable_rules, hide_rule, sentence_of
 from rules.table import attribute_table
 
 DAYS = 7
-MOST_RULES = 200
-BAR_HEIGHT = 24
-ACTION_ICONS = {"send_email": "tabler-mail", "store_log": "tabler-notes", "create_task": "tabler-checklist"}
+BAR_HEIGHT, BAR_STEP = 28, 10
 
 
 class Rules(Page):
@@ -30,7 +34,13 @@ class Rules(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         listing = Listing(
-            request, RULES, with_activity(Rule.objects.visible_to(self.me), self.me), _facets(), RuleFilters
+            request,
+            RULES,
+            with_activity(
+                Rule.objects.visible_to(self.me).select_related("created_by", "created_by_key"), self.me
+            ),
+            _facets(),
+            RuleFilters,
         )
         context = {
             "listing": listing,
@@ -43,7 +53,7 @@ class Rules(Page):
     def _cards(self, listing: Listing) -> list[dict[str, Any]]:
         rules = list(listing.found.rows)
         days = firings_by_day(rules, self.me, days=DAYS, zone=self.me.time_zone)
-        named = scopes_in_words(rules, self.me)
+        named, scopes = scopes_in_words(rules, self.me), scopes_of(rules)
         table = attribute_table()
         return [
             {
@@ -52,7 +62,9 @@ class Rules(Page):
                 "scope": named[rule.pk],
                 "bars": bars(days[rule.pk]),
                 "firings": sum(days[rule.pk]),
-                "actions": [ACTION_ICONS.get(action.get("type"), "tabler-bolt") for action in rule.actions],
+                "actions": [_told_action(action) for action in rule.actions],
+                "may_switch": may_switch(rule, scopes[rule.pk], self.me),
+                "why_idle": why_idle(rule, scopes[rule.pk]),
             }
             for rule in rules
         ]
@@ -74,12 +86,34 @@ def _facets() -> tuple[Facet, ...]:
     return (Facet("enabled", _("State"), (("true", _("on")), ("false", _("off")))),)
 
 
-def bars(counts: list[int]) -> list[dict[str, int]]:
-    """A bar per day for the small chart; a day without firings is a line."""
+def _told_action(action: dict[str, Any]) -> tuple[str, Any]:
+    kind = ACTIONS.get(action.get("type", ""))
+    return ACTION_ICONS.get(action.get("type", ""), "tabler-bolt"), kind.label if kind else _("an action")
+
+
+def may_switch(rule: Rule, scope: Scope, me: User) -> bool:
+    """What can be told without a look at single vehicles; for the rest, the rule's own page tells."""
+    if not me.can_write:
+        return False
+    if me.is_administrator or is_made_by(rule, me):
+        return True
+    seen_by_maker = scope.sight.fleets
+    return not scope.is_empty and seen_by_maker is not None and seen_by_maker <= me.fleet_pks
+
+
+def bars(counts: list[int]) -> list[dict[str, Any]]:
+    """A bar per day for the small chart, today last; a day without firings is a line."""
     most = max(*counts, 1)
-    shown = [max(round(count / most * BAR_HEIGHT), 2) if count else 1 for count in counts]
+    today = timezone.localdate()
+    shown = [max(round(count / most * BAR_HEIGHT), 3) if count else 2 for count in counts]
     return [
-        {"x": index * 9, "y": BAR_HEIGHT - height, "height": height, "count": count}
+        {
+            "x": index * BAR_STEP,
+            "y": BAR_HEIGHT - height,
+            "height": height,
+            "count": count,
+            "day": day(today - timedelta(days=len(counts) - 1 - index)),
+        }
         for index, (height, count) in enumerate(zip(shown, counts, strict=True))
     ]
 
