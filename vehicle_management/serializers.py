@@ -84,7 +84,7 @@ SHOWN = {
 }  # fmt: skip
 CHANGE = {
     "at": "2026-05-04T09:30:00Z",
-    "cause": {"kind": "upload", "upload_id": 7, "name": "status.csv", "uploaded_by": "manager@fleet.example", "row": 12},
+    "cause": {"kind": "upload", "upload_id": 7, "name": "status.csv", "uploaded_by": "m@fleet.example", "row": 12},
     "changes": {"status.odometer_km": [9_000, 10_412]},
 }  # fmt: skip
 

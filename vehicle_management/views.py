@@ -2,7 +2,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiExample,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
@@ -23,6 +28,7 @@ from vehicle_management.history import History
 from vehicle_management.live import told_status as shown_status
 from vehicle_management.models import AttributeType, Vehicle, VehicleStatus
 from vehicle_management.serializers import (
+    VEHICLE,
     AttributeTypeSerializer,
     HistorySerializer,
     ShownVehicleSerializer,
@@ -44,7 +50,27 @@ ORDERED = (
     "updated_at",
 )
 
+ONE_OR_MANY = PolymorphicProxySerializer(
+    component_name="VehicleOrVehicles",
+    serializers=[VehicleSerializer, VehicleSerializer(many=True)],
+    resource_type_field_name=None,
+    many=False,
+)
 
+
+@extend_schema_view(
+    list=extend_schema(summary="List the vehicles that one sees"),
+    retrieve=extend_schema(summary="Read a vehicle"),
+    update=extend_schema(summary="Change a vehicle", description="Its `vehicle_id` never changes."),
+    partial_update=extend_schema(
+        summary="Change some fields of a vehicle",
+        description="`customer_id` and `fleet_id` attach; `null` takes away.",
+    ),
+    destroy=extend_schema(
+        summary="Delete a vehicle",
+        description="Hides it and frees its id; an administrator can restore or purge it.",
+    ),
+)
 class VehicleViewSet(CrudViewSet):
     """Vehicles: their main data, their latest status and their history."""
 
@@ -60,7 +86,12 @@ class VehicleViewSet(CrudViewSet):
     def known_parameters(self) -> list[str]:
         return ["page", "limit"] if self.action == "history" else super().known_parameters()
 
-    @extend_schema(request=VehicleSerializer, responses={201: VehicleSerializer})
+    @extend_schema(
+        summary="Create a vehicle, or many",
+        request=ONE_OR_MANY,
+        responses={201: ONE_OR_MANY},
+        examples=VEHICLE,
+    )
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Create a vehicle; an array of up to 1,000 creates many, all or none."""
         if not isinstance(request.data, list):
@@ -95,13 +126,18 @@ class VehicleViewSet(CrudViewSet):
     def perform_destroy(self, instance: Vehicle) -> None:
         services.hide_vehicles([instance.pk], by=sender_of(self.request))
 
-    @extend_schema(responses={200: StatusSerializer})
+    @extend_schema(summary="Read a vehicle's status", responses={200: StatusSerializer})
     @action(detail=True, methods=["get"], url_path="status", filterset_class=None)
     def status(self, request: Request, vehicle_id: str) -> Response:
         """The vehicle's latest known attributes, each of its own time."""
         return self._answer_status(self.get_object())
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: StatusSerializer})
+    @extend_schema(
+        summary="Change a vehicle's status",
+        request=OpenApiTypes.OBJECT,
+        responses={200: StatusSerializer},
+        examples=[OpenApiExample("Some attributes", value={"odometer_km": 10_412}, request_only=True)],
+    )
     @status.mapping.patch
     def change_status(self, request: Request, vehicle_id: str) -> Response:
         """Set attributes by name; null clears. ``recorded_at`` says of when they are, else it is now."""
@@ -119,7 +155,7 @@ class VehicleViewSet(CrudViewSet):
         told = told_status(VehicleStatus.objects.filter(vehicle=vehicle).first())
         return Response(told, headers={"ETag": tag_of(told)})
 
-    @extend_schema(responses={200: HistorySerializer(many=True)})
+    @extend_schema(summary="List a vehicle's changes", responses={200: HistorySerializer(many=True)})
     @action(detail=True, methods=["get"], filterset_class=None)
     def history(self, request: Request, vehicle_id: str) -> Response:
         """Every change, newest first: what, before and after, and who or which file's row made it."""
@@ -156,7 +192,11 @@ class FleetVehiclesViewSet(ListRows):
             raise NotFound(_("Fleet %(id)s not found") % {"id": fleet_id[:64].replace("\x00", "␀")})
         return super().get_queryset().filter(fleet=fleet).annotate(shown_status=shown_status())
 
-    @extend_schema(operation_id="fleet_vehicles_list", responses={200: ShownVehicleSerializer(many=True)})
+    @extend_schema(
+        summary="Tell what a fleet's vehicles do now",
+        operation_id="fleet_vehicles_list",
+        responses={200: ShownVehicleSerializer(many=True)},
+    )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response([_shown(vehicle) for vehicle in page or ()])
@@ -175,6 +215,7 @@ def _shown(vehicle: Any) -> dict[str, Any]:
     }
 
 
+@extend_schema_view(list=extend_schema(summary="List the vehicles that serve a customer"))
 class CustomerVehiclesViewSet(ListRows):
     """The vehicles that serve a customer."""
 
@@ -193,7 +234,10 @@ class CustomerVehiclesViewSet(ListRows):
         return super().get_queryset().filter(customer=customer)
 
 
-@extend_schema_view(list=extend_schema(summary="The registry of attributes that are not well-known"))
+@extend_schema_view(
+    list=extend_schema(summary="List the attributes that are not well-known, with their types"),
+    partial_update=extend_schema(summary="Change an attribute's type"),
+)
 class AttributeTypeViewSet(ListRows, UpdateRow):
     """Each attribute has the type it was first seen with; an administrator may change it."""
 
