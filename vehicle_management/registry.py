@@ -14,6 +14,7 @@ from vehicle_management.models import AttributeType
 MOST_ATTRIBUTES = 200
 MOST_NAME_LENGTH = 100
 MOST_TEXT_LENGTH = 10_000
+MOST_LEVELS = 32
 
 
 def kinds() -> dict[str, str]:
@@ -126,13 +127,24 @@ def check_other(name: str, value: Any) -> Any:
         raise ValueError(
             _("An attribute's name has 1 to %(most)d printable characters.") % {"most": MOST_NAME_LENGTH}
         )
+    _check_plain(value, MOST_LEVELS)
+    return value
+
+
+def _check_plain(value: Any, levels: int) -> None:
+    """Whatever PostgreSQL would refuse to keep as JSON, however deep it lies. Raises ValueError."""
     if isinstance(value, str) and len(value) > MOST_TEXT_LENGTH:
         raise ValueError(_("The text has %(n)d characters; up to 10,000 are stored.") % {"n": len(value)})
     if isinstance(value, str) and "\x00" in value:
         raise ValueError(_("The text holds a NUL character, which cannot be stored."))
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(_("“%(value)s” is not a number.") % {"value": value})
-    return value
+    if not isinstance(value, (dict, list)):
+        return
+    if levels == 0:
+        raise ValueError(_("The value is nested more than %(most)d levels deep.") % {"most": MOST_LEVELS})
+    for inner in [*value, *value.values()] if isinstance(value, dict) else value:
+        _check_plain(inner, levels - 1)
 
 
 def _check_count(values: Mapping[str, Any]) -> None:
