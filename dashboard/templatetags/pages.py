@@ -53,14 +53,24 @@ def navigation(context: Mapping[str, Any]) -> list[dict[str, Any]]:
     entries = (*ENTRIES, *(ADMINISTRATORS_ENTRIES if request.user.is_administrator else ()))
     here = request.path
     return [
-        {"name": name, "path": path, "label": label, "icon": name, "is_here": here == path or (path != "/" and here.startswith(path))}
+        {
+            "name": name,
+            "path": path,
+            "label": label,
+            "icon": name,
+            "is_here": here == path or (path != "/" and here.startswith(path)),
+        }
         for name, path, label in entries
     ]
 
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("vendor/icons.svg"), ICONS[name])
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>',
+        static("vendor/icons.svg"),
+        ICONS[name],
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -113,7 +123,9 @@ def badge(value: str | None, label: str | None = None) -> SafeString | str:
     if not value:
         return "–"
     shown = label or value.replace("_", " ").lower()
-    return format_html('<span class="badge bg-{}-lt">{}</span>', STATUS_COLOURS.get(value, "secondary"), shown)
+    return format_html(
+        '<span class="badge bg-{}-lt">{}</span>', STATUS_COLOURS.get(value, "secondary"), shown
+    )
 
 
 @register.filter
@@ -140,9 +152,16 @@ def _of_upload(cause: Mapping[str, Any]) -> SafeString:
 
 
 def _of_rule(cause: Mapping[str, Any]) -> SafeString:
-    rule = format_html('{} <a href="/rules/{}">{}</a>', _("rule"), cause.get("rule_id", ""), cause.get("name", cause.get("rule_id", "")))
+    rule = format_html(
+        '{} <a href="/rules/{}">{}</a>',
+        _("rule"),
+        cause.get("rule_id", ""),
+        cause.get("name", cause.get("rule_id", "")),
+    )
     if cause.get("firing_id"):
-        return format_html('<a href="/firings/{}">{} {}</a>, {}', cause["firing_id"], _("firing"), cause["firing_id"], rule)
+        return format_html(
+            '<a href="/firings/{}">{} {}</a>, {}', cause["firing_id"], _("firing"), cause["firing_id"], rule
+        )
     return rule
 
 
