@@ -79,7 +79,7 @@ def _scope_words(scope: dict[str, Any]) -> str:
 def find_rule(request: HttpRequest, pk: int) -> Rule:
     rule = Rule.objects.visible_to(request.user).filter(pk=pk).first()
     if rule is None:
-        raise Http404(_("Rule %(id)d not found") % {"id": pk})
+        raise Http404(_("Rule %(id)s not found") % {"id": pk})
     return rule  # type: ignore[no-any-return]
 
 

@@ -80,7 +80,7 @@ def tasks_bulk(request: HttpRequest) -> HttpResponse:
 def find_task(request: HttpRequest, pk: int) -> Task:
     task = seen_tasks(request.user).filter(pk=pk).first()
     if task is None:
-        raise Http404(_("Task %(id)d not found") % {"id": pk})
+        raise Http404(_("Task %(id)s not found") % {"id": pk})
     return task  # type: ignore[no-any-return]
 
 
