@@ -10,7 +10,6 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.utils import timezone
-from task_management.services import create_task
 
 from accounts.actors import Actor
 from accounts.models import User
@@ -21,6 +20,7 @@ from rules.models import FiringAction, LogEntry
 from rules.patterns import quoted
 from rules.texts import fill, fill_line
 from task_management.models import Task
+from task_management.services import create_task
 
 MOST_ACTIONS = 20
 MOST_RECIPIENTS = 50

@@ -1,4 +1,4 @@
-"""The main job in a real browser, against a whole installation: a file in, a fleet in the database, a rule that acts."""
+"""The main job in a real browser, against a whole installation: a file in, a fleet in the database, rules act."""
 
 import re
 from collections.abc import Iterator

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from accounts.actors import sender_of
 from customer_management import services
 from customer_management.exceptions import CustomerConflict
 from customer_management.models import Customer
@@ -47,10 +48,10 @@ class CustomerForm(forms.ModelForm):
 
 
 def find_customer(request: HttpRequest, pk: int) -> Customer:
-    customer = Customer.objects.visible_to(request.user).select_related("cause").filter(pk=pk).first()
+    customer = Customer.objects.visible_to(sender_of(request)).select_related("cause").filter(pk=pk).first()
     if customer is None:
         raise Http404(_("Customer %(id)d not found") % {"id": pk})
-    return customer  # type: ignore[no-any-return]
+    return customer
 
 
 def _with_counts(rows: QuerySet, user: Any) -> QuerySet:

@@ -90,7 +90,7 @@ def find_upload(user: Any, pk: int) -> Upload:
     upload = Upload.objects.visible_to(user).select_related("fleet", "by", "by_key").filter(pk=pk).first()
     if upload is None:
         raise Http404(_("File %(id)d not found") % {"id": pk})
-    return upload  # type: ignore[no-any-return]
+    return upload
 
 
 @members

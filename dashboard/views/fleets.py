@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from accounts.actors import sender_of
 from accounts.exceptions import FleetConflict, FleetInUse
 from accounts.fleets import create_fleet, hide_fleet, update_fleet
 from accounts.models import Fleet, Membership
@@ -31,7 +32,7 @@ COLUMNS = (
 
 
 def found_fleet(request: HttpRequest, pk: int) -> Fleet:
-    fleet: Fleet | None = Fleet.objects.visible_to(request.user).filter(pk=pk).first()
+    fleet: Fleet | None = Fleet.objects.visible_to(sender_of(request)).filter(pk=pk).first()
     if fleet is None:
         raise Http404(_("Fleet %(id)d not found") % {"id": pk})
     return fleet
@@ -50,7 +51,7 @@ def _count(fleets: list[Any], user: Any) -> None:
 
 @administrators
 def fleet_list(request: HttpRequest) -> HttpResponseBase:
-    rows = Fleet.objects.visible_to(request.user)
+    rows = Fleet.objects.visible_to(sender_of(request))
     table = Table(request, rows, COLUMNS, searched=("fleet_id", "fleet_name"), default_sort="fleet_id")
     _count(list(table.page), request.user)
     return render(request, "pages/people/fleets.html", {"table": table, "filters": request.GET})

@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts import services
+from accounts.actors import sender_of
 from accounts.models import ApiKey
 from dashboard.forms.people import KeyForm
 from dashboard.views.access import administrators
@@ -36,7 +37,7 @@ def what_for(key: ApiKey) -> list[str]:
 
 @administrators
 def key_list(request: HttpRequest) -> HttpResponseBase:
-    keys = ApiKey.objects.visible_to(request.user).filter(revoked_at__isnull=True)
+    keys = ApiKey.objects.visible_to(sender_of(request)).filter(revoked_at__isnull=True)
     rows = keys.select_related("created_by").prefetch_related("fleets")
     table = Table(request, rows, COLUMNS, searched=("name", "vehicle_id", "prefix"), default_sort="name")
     now = timezone.now()
@@ -60,7 +61,7 @@ def key_new(request: HttpRequest) -> HttpResponse:
 @administrators
 @require_POST
 def key_revoke(request: HttpRequest, pk: int) -> HttpResponse:
-    key: ApiKey | None = ApiKey.objects.visible_to(request.user).filter(pk=pk).first()
+    key: ApiKey | None = ApiKey.objects.visible_to(sender_of(request)).filter(pk=pk).first()
     if key is None:
         raise Http404(_("Key %(id)d not found") % {"id": pk})
     services.revoke_key(key)

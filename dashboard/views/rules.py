@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from accounts.actors import sender_of
 from accounts.models import Fleet
 from dashboard.views.access import members, told_errors, writers
 from rules import services
@@ -28,17 +29,27 @@ TEMPLATES: tuple[dict[str, Any], ...] = (
     {
         "name": gettext_lazy("Service due"),
         "pattern": {"field": "odometer_km", "operator": "gt", "value": 10_000},
-        "actions": [{"type": "create_task", "title": "Service $vehicle_id", "description": "$vehicle_id is at $odometer_km km."}],
+        "actions": [
+            {
+                "type": "create_task",
+                "title": "Service $vehicle_id",
+                "description": "$vehicle_id is at $odometer_km km.",
+            }
+        ],
     },
     {
         "name": gettext_lazy("Low battery"),
         "pattern": {"field": "battery_pct", "operator": "lt", "value": 20},
-        "actions": [{"type": "store_log", "level": "WARNING", "message": "$vehicle_id has $battery_pct % left"}],
+        "actions": [
+            {"type": "store_log", "level": "WARNING", "message": "$vehicle_id has $battery_pct % left"}
+        ],
     },
     {
         "name": gettext_lazy("Too fast"),
         "pattern": {"field": "speed_kmh", "operator": "gt", "value": 120},
-        "actions": [{"type": "store_log", "level": "WARNING", "message": "$vehicle_id drives $speed_kmh km/h"}],
+        "actions": [
+            {"type": "store_log", "level": "WARNING", "message": "$vehicle_id drives $speed_kmh km/h"}
+        ],
     },
 )
 
@@ -59,36 +70,53 @@ def rule_list(request: HttpRequest) -> HttpResponse:
         }
         for rule in rules
     ]
-    return render(request, "pages/rules/list.html", {"rules": listed, "templates": enumerate(t["name"] for t in TEMPLATES)})
+    return render(
+        request,
+        "pages/rules/list.html",
+        {"rules": listed, "templates": enumerate(t["name"] for t in TEMPLATES)},
+    )
 
 
 def _bars(counts: list[int]) -> list[tuple[int, int, int, int]]:
     """``(x, y, height, count)`` of a small bar chart."""
     most = max(counts) or 1
     heights = [max(1, round(count * BAR_HEIGHT / most)) for count in counts]
-    return [(index * 8, BAR_HEIGHT - height, height, count) for index, (height, count) in enumerate(zip(heights, counts, strict=True))]
+    return [
+        (index * 8, BAR_HEIGHT - height, height, count)
+        for index, (height, count) in enumerate(zip(heights, counts, strict=True))
+    ]
 
 
 def _scope_words(scope: dict[str, Any]) -> str:
     if scope.get("everything"):
         return _("everything")
-    parts = [f"{len(names)} {kind}" if len(names) > 2 else ", ".join(map(str, names)) for kind, names in scope.items() if names]
+    parts = [
+        f"{len(names)} {kind}" if len(names) > 2 else ", ".join(map(str, names))
+        for kind, names in scope.items()
+        if names
+    ]
     return "; ".join(parts) or _("nothing yet")
 
 
 def find_rule(request: HttpRequest, pk: int) -> Rule:
-    rule = Rule.objects.visible_to(request.user).filter(pk=pk).first()
+    rule = Rule.objects.visible_to(sender_of(request)).filter(pk=pk).first()
     if rule is None:
         raise Http404(_("Rule %(id)s not found") % {"id": pk})
-    return rule  # type: ignore[no-any-return]
+    return rule
 
 
 @writers
 def rule_new(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("template", "")
     chosen = TEMPLATES[int(asked)] if asked.isdecimal() and int(asked) < len(TEMPLATES) else TEMPLATES[0]
-    fleets = list(Fleet.objects.visible_to(request.user).values_list("fleet_id", flat=True)[:1])
-    draft = {**chosen, "name": str(chosen["name"]), "scope": {"fleets": fleets}, "enabled": True, "skip_current": False}
+    fleets = list(Fleet.objects.visible_to(sender_of(request)).values_list("fleet_id", flat=True)[:1])
+    draft = {
+        **chosen,
+        "name": str(chosen["name"]),
+        "scope": {"fleets": fleets},
+        "enabled": True,
+        "skip_current": False,
+    }
     return _editor(request, None, draft)
 
 
@@ -110,10 +138,20 @@ def rule_page(request: HttpRequest, pk: int) -> HttpResponse:
 def _editor(request: HttpRequest, rule: Rule | None, draft: dict[str, Any]) -> HttpResponse:
     user: Any = request.user
     attributes = [
-        {"name": name, "kind": subject.kind, "unit": getattr(subject, "unit", ""), "choices": list(getattr(subject, "choices", ()))}
+        {
+            "name": name,
+            "kind": subject.kind,
+            "unit": getattr(subject, "unit", ""),
+            "choices": list(getattr(subject, "choices", ())),
+        }
         for name, subject in sorted(attribute_table().items())
     ]
-    firings = Firing.objects.visible_to(user).filter(rule=rule).select_related("vehicle").prefetch_related("actions__task")
+    firings = (
+        Firing.objects.visible_to(user)
+        .filter(rule=rule)
+        .select_related("vehicle")
+        .prefetch_related("actions__task")
+    )
     shown = {
         "rule": rule,
         "draft": json.dumps(draft, default=str),
@@ -142,11 +180,14 @@ def rule_do(request: HttpRequest, pk: int, does: str) -> HttpResponse:
 
 @members
 def firing_page(request: HttpRequest, pk: int) -> HttpResponse:
-    firings = Firing.objects.visible_to(request.user).select_related("rule", "vehicle")
+    firings = Firing.objects.visible_to(sender_of(request)).select_related("rule", "vehicle")
     firing = firings.prefetch_related("actions__task").filter(pk=pk).first()
     if firing is None:
         raise Http404(_("Firing %(id)d not found") % {"id": pk})
-    actions = [(action, read_mail(action) if action.type == "send_email" else None) for action in firing.actions.all()]
+    actions = [
+        (action, read_mail(action) if action.type == "send_email" else None)
+        for action in firing.actions.all()
+    ]
     return render(request, "pages/rules/firing.html", {"firing": firing, "actions": actions})
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from accounts.actors import sender_of
 from accounts.models import User
 from accounts.people import assignable_people
 from customer_management.models import Customer
@@ -30,9 +31,18 @@ FILTERS = {"status": "status", "vehicle": "vehicle__vehicle_id", "assignee": "as
 COLUMNS = (
     TableColumn("title", gettext_lazy("Task"), lambda t: t.title, "title"),
     TableColumn("status", gettext_lazy("Status"), lambda t: t.status, "status"),
-    TableColumn("vehicle", gettext_lazy("Vehicle"), lambda t: t.vehicle and t.vehicle.vehicle_id, "vehicle__vehicle_id"),
-    TableColumn("customer", gettext_lazy("Customer"), lambda t: t.customer and t.customer.name, "customer__name"),
-    TableColumn("assignee", gettext_lazy("Assignee"), lambda t: t.assignee and t.assignee.email, "assignee__email"),
+    TableColumn(
+        "vehicle",
+        gettext_lazy("Vehicle"),
+        lambda t: t.vehicle and t.vehicle.vehicle_id,
+        "vehicle__vehicle_id",
+    ),
+    TableColumn(
+        "customer", gettext_lazy("Customer"), lambda t: t.customer and t.customer.name, "customer__name"
+    ),
+    TableColumn(
+        "assignee", gettext_lazy("Assignee"), lambda t: t.assignee and t.assignee.email, "assignee__email"
+    ),
     TableColumn("due_at", gettext_lazy("Due"), lambda t: t.due_at and t.due_at.isoformat(), "due_at"),
     TableColumn("made_by", gettext_lazy("Made by"), lambda t: str((t.told_cause() or {}).get("kind", ""))),
     TableColumn("created_at", gettext_lazy("Created"), lambda t: t.created_at.isoformat(), "created_at"),
@@ -46,15 +56,26 @@ def seen_tasks(user: Any) -> QuerySet:
 @members
 def task_list(request: HttpRequest) -> HttpResponseBase:
     user: Any = request.user
-    rows = seen_tasks(user).filter(**chosen_filters(request, FILTERS))
+    rows: Any = seen_tasks(user).filter(**chosen_filters(request, FILTERS))
     if request.GET.get("overdue"):
         rows = rows.overdue()
-    table = Table(request, rows, COLUMNS, searched=("title", "external_id", "vehicle__vehicle_id"), default_sort="-pk")
+    table = Table(
+        request, rows, COLUMNS, searched=("title", "external_id", "vehicle__vehicle_id"), default_sort="-pk"
+    )
     if table.wants_csv:
         return table.as_csv("tasks")
     is_board = request.GET.get("view") == "board"
-    board = [(value, label, table.rows.filter(status=value)[:30]) for value, label in Task.Status.choices] if is_board else []
-    shown = {"table": table, "board": board, "statuses": Task.Status.choices, "people": assignable_people(user)[:200]}
+    board = (
+        [(value, label, table.rows.filter(status=value)[:30]) for value, label in Task.Status.choices]
+        if is_board
+        else []
+    )
+    shown = {
+        "table": table,
+        "board": board,
+        "statuses": Task.Status.choices,
+        "people": assignable_people(user)[:200],
+    }
     return render(request, "pages/tasks/list.html", shown)
 
 
@@ -81,7 +102,7 @@ def find_task(request: HttpRequest, pk: int) -> Task:
     task = seen_tasks(request.user).filter(pk=pk).first()
     if task is None:
         raise Http404(_("Task %(id)s not found") % {"id": pk})
-    return task  # type: ignore[no-any-return]
+    return task
 
 
 @members
@@ -133,7 +154,9 @@ def task_rules(request: HttpRequest, pk: int) -> HttpResponse:
 
 class TaskForm(forms.ModelForm):
     vehicle = forms.CharField(label=gettext_lazy("Vehicle id"), required=False, max_length=64)
-    customer = forms.CharField(label=gettext_lazy("Customer (name or external id)"), required=False, max_length=200)
+    customer = forms.CharField(
+        label=gettext_lazy("Customer (name or external id)"), required=False, max_length=200
+    )
 
     class Meta:
         model = Task
@@ -184,25 +207,33 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _edit(request: HttpRequest, task: Task | None) -> HttpResponse:
     user: Any = request.user
-    asked = {"vehicle": request.GET.get("vehicle", ""), "customer": _customer_name(request)} if task is None else None
+    asked = (
+        {"vehicle": request.GET.get("vehicle", ""), "customer": _customer_name(request)}
+        if task is None
+        else None
+    )
     form = TaskForm(request.POST or None, instance=task, user=user, initial=asked)
     if request.method == "POST" and form.is_valid():
         try:
             values = form.cleaned_data
-            saved = services.update_task(task, values, by=user) if task else services.create_task(values, by=user)
+            saved = (
+                services.update_task(task, values, by=user) if task else services.create_task(values, by=user)
+            )
         except ValidationError as error:
             for text in told_errors(error):
                 form.add_error(None, text)
         else:
             return redirect(f"/tasks/{saved.pk}")
     back = f"/tasks/{task.pk}" if task else "/tasks"
-    return render(request, "pages/form_page.html", {"form": form, "heading": task.title if task else _("New task"), "back": back})
+    return render(
+        request,
+        "pages/form_page.html",
+        {"form": form, "heading": task.title if task else _("New task"), "back": back},
+    )
 
 
 def _customer_name(request: HttpRequest) -> str:
     pk = request.GET.get("customer", "")
-    seen = Customer.objects.visible_to(request.user)
+    seen = Customer.objects.visible_to(sender_of(request))
     found = seen.filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
     return found.name if found else ""
-
-

@@ -11,8 +11,8 @@ from vehicle_management.attributes import STATUS_ATTRIBUTES
 from vehicle_management.models import Vehicle
 
 FIELDS = (
-    "vehicle_id", "fleet", "customer", "vin", "plate", "make", "model", "model_year", "vehicle_type", "fuel_type", "color",
-    "in_service_date", "notes", "attributes",
+    "vehicle_id", "fleet", "customer", "vin", "plate", "make", "model", "model_year", "vehicle_type", "fuel_type",
+    "color", "in_service_date", "notes", "attributes",
 )  # fmt: skip
 MOST_CUSTOMERS = 500
 
@@ -69,7 +69,7 @@ class StatusForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, attribute in STATUS_ATTRIBUTES.items():
-            label = f"{attribute.label} ({attribute.unit})" if attribute.unit else attribute.label
+            label = f"{attribute.label} ({attribute.unit})" if attribute.unit else str(attribute.label)
             if attribute.kind == "number":
                 self.fields[name] = forms.FloatField(
                     label=label, required=False, min_value=attribute.least, max_value=attribute.most

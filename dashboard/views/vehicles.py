@@ -123,7 +123,7 @@ def find_vehicle(request: HttpRequest, vehicle_id: str) -> Vehicle:
     vehicle = seen_vehicles(request.user).select_related("cause").filter(vehicle_id=vehicle_id).first()
     if vehicle is None:
         raise Http404(_("Vehicle %(id)s not found") % {"id": vehicle_id})
-    return vehicle  # type: ignore[no-any-return]
+    return vehicle
 
 
 @members
@@ -162,8 +162,13 @@ def _facts(vehicle: Vehicle) -> list[tuple[str, Any]]:
         "in_service_date",
         "notes",
     )
-    facts = [(Vehicle._meta.get_field(name).verbose_name, getattr(vehicle, name)) for name in named]
+    facts = [(_label(name), getattr(vehicle, name)) for name in named]
     return [*facts, *sorted(vehicle.attributes.items())]
+
+
+def _label(name: str) -> str:
+    field: Any = Vehicle._meta.get_field(name)
+    return str(field.verbose_name)
 
 
 def _attributes(status: VehicleStatus | None) -> Any:
