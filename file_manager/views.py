@@ -2,6 +2,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import FileResponse, StreamingHttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
@@ -11,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors import sender_of
-from api_pattern.exceptions import BodyTooLarge
+from api_pattern.exceptions import BodyTooLarge, Unprocessable
 from api_pattern.views import ListRows, RetrieveRow
 from file_manager import services, storage
 from file_manager.failed_rows import failed_rows_csv
@@ -96,10 +97,7 @@ class UploadViewSet(ListRows, RetrieveRow):
     @action(detail=True, methods=["get"])
     def rows(self, request: Request, pk: str) -> Response:
         """What became of each row, in the order in which the rows were worked on."""
-        outcome = request.query_params.get("outcome")
-        return self.answer_list(
-            Rows(self.get_object(), outcome if outcome in OUTCOMES.values() else None), RowSerializer
-        )
+        return self.answer_list(Rows(self.get_object(), _outcome(request)), RowSerializer)
 
     @extend_schema(
         parameters=[OpenApiParameter("format", enum=["json", "csv"])],
@@ -136,6 +134,15 @@ class UploadViewSet(ListRows, RetrieveRow):
 
     def _told(self, upload: Upload, code: int = status.HTTP_200_OK) -> Response:
         return Response(self.get_serializer(self.get_queryset().get(pk=upload.pk)).data, status=code)
+
+
+def _outcome(request: Request) -> str | None:
+    outcome = request.query_params.get("outcome") or None
+    if outcome is not None and outcome not in OUTCOMES.values():
+        message = _("“%(value)s” is no outcome; choose one of %(outcomes)s.")
+        message %= {"value": outcome[:100], "outcomes": ", ".join(OUTCOMES.values())}
+        raise Unprocessable(message, {"outcome": [message]})
+    return outcome
 
 
 def _form(request: Request) -> dict[str, Any]:
