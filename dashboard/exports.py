@@ -19,9 +19,13 @@ AT_ONCE = 1_000
 class SteadyResponse(StreamingHttpResponse):
     """Streams a plain iterator piece by piece; under ASGI, Django would gather all of it in memory first."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:  # type: ignore[override]
-        pieces = iter(self.streaming_content)
-        while (piece := await sync_to_async(next)(pieces, None)) is not None:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces: Iterator[bytes] = iter(self.streaming_content)  # type: ignore[arg-type]
+
+        def following() -> bytes | None:
+            return next(pieces, None)
+
+        while (piece := await sync_to_async(following)()) is not None:
             yield piece
 
 

@@ -11,10 +11,13 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from dashboard import units
+from task_management.models import Task
+from vehicle_management.models import VehicleStatus
 
 NOTHING = format_html('<span class="text-placeholder">{}</span>', "–")
 # Until then a time is told as how long ago it was; what is older gets its date.
 TOLD_AS_AGE = timedelta(days=30)
+VEHICLE_LABELS = dict(VehicleStatus.Status.choices)
 
 COLOURS = {
     "MOVING": "green", "IDLE": "yellow", "STOPPED": "azure", "ALERT": "red", "LOW_BATTERY": "orange", "OFFLINE": "gray",
@@ -69,6 +72,17 @@ def meter(value: float | None, label: str = "") -> SafeString:
 def badge(code: str, label: str) -> SafeString:
     colour = COLOURS.get(code, "gray")
     return format_html('<span class="tag tag-{}"><i class="tag-dot"></i>{}</span>', colour, label)
+
+
+def status_badge(code: str) -> SafeString:
+    return badge(code, str(VEHICLE_LABELS.get(code, code)))
+
+
+def task_badge(task: Task) -> SafeString:
+    """An open task that has missed its due time says so."""
+    if task.is_open and task.due_at and task.due_at < timezone.now():
+        return badge("ALERT", _("overdue"))
+    return badge(task.status, _("open") if task.is_open else str(task.get_status_display()))
 
 
 def link(address: str, text: Any, extra: str = "") -> SafeString:

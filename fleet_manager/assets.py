@@ -19,6 +19,10 @@ FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler.min.js",
 }
+FONTS = {
+    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter-latin.woff2",
+    "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter-latin-ext.woff2",
+}
 MENTION = re.compile(r"\btabler-([a-z0-9]+(?:-[a-z0-9]+)*)")
 SYMBOL = re.compile(r'<symbol id="tabler-([a-z0-9-]+)".*?</symbol>', re.DOTALL)
 SOURCE_MAP = re.compile(r"/[/*]# sourceMappingURL=\S+(?: \*/)?\s*$")
@@ -30,6 +34,8 @@ def copy_files() -> None:
         # The map is not copied, and the storage that hashes names refuses a reference to a missing file.
         text = SOURCE_MAP.sub("", (PACKAGES / source).read_text())
         _write_if_changed(VENDOR / target, text)
+    for source, target in FONTS.items():
+        (VENDOR / target).write_bytes((PACKAGES / source).read_bytes())
 
 
 def cut_icons() -> None:

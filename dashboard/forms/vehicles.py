@@ -12,19 +12,11 @@ from accounts.models import User, validate_external_id
 from dashboard import units
 from dashboard.forms.base import DATE, CustomerField, FleetChoice, StyledForm, introduce
 from dashboard.shown import short_number
-from vehicle_management.attributes import STATUS_ATTRIBUTES
+from vehicle_management.attributes import STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
 from vehicle_management.models import Vehicle, VehicleStatus
 
 NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,6})?")
-TEXTS = (
-    ("plate", 32),
-    ("vin", 64),
-    ("make", 100),
-    ("model", 100),
-    ("vehicle_type", 100),
-    ("fuel_type", 50),
-    ("color", 50),
-)
+LABELS = {"fleet": gettext_lazy("fleet"), "customer": gettext_lazy("customer")}
 
 
 class VehicleForm(StyledForm):
@@ -58,7 +50,7 @@ class VehicleForm(StyledForm):
         if vehicle is not None:
             del self.fields["vehicle_id"]
         for name, field in self.fields.items():
-            field.label = Vehicle._meta.get_field(name).verbose_name
+            field.label = LABELS.get(name) or VEHICLE_ATTRIBUTES[name].label
         introduce(self)
 
     def values(self) -> dict[str, Any]:
@@ -76,7 +68,7 @@ class StatusForm(StyledForm):
         super().__init__(*args, me=me, initial=self.told, **kwargs)
         for name, known in STATUS_ATTRIBUTES.items():
             self.fields[name] = _status_field(name, me)
-            self.fields[name].label = known.label
+            self.fields[name].label = str(known.label)
 
     def changes(self) -> dict[str, Any]:
         """What differs from what was shown, as it is stored; None clears."""

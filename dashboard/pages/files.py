@@ -24,7 +24,7 @@ from dashboard.tables import Column, Facet, Listing, Table
 from file_manager.filters import UploadFilters
 from file_manager.models import Upload
 from file_manager.services import receive_upload
-from file_manager.tasks import work_uploads
+from file_manager.tasks import ring_for_uploads
 
 STATUS_LABELS = dict(Upload.Status.choices)
 KIND_LABELS = dict(Upload.Kind.choices)
@@ -193,7 +193,7 @@ class Files(Page):
             upload = self._receive(request)
         except ValidationError as error:
             return self.refuse(reverse("files"), error)
-        work_uploads.delay_on_commit()
+        ring_for_uploads()
         return self.go(reverse("upload", args=[upload.pk]))
 
     def _receive(self, request: HttpRequest) -> Upload:

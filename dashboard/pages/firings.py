@@ -82,16 +82,34 @@ def actions_of(firing: Firing, me: User) -> list[ShownAction]:
 FIRINGS = Table(
     "firings",
     (
-        Column("fired_at", gettext_lazy("When"), lambda f: f.fired_at, lambda f, me: link(reverse("firing", args=[f.pk]), ago(f.fired_at), "fw-medium"), "id"),
-        Column("rule", gettext_lazy("Rule"), lambda f: f.rule.name, lambda f, me: link(reverse("rule", args=[f.rule_id]), f.rule.name, "link-body")),
-        Column("vehicle_id", gettext_lazy("Vehicle"), lambda f: f.vehicle.vehicle_id, lambda f, me: link(reverse("vehicle", args=[f.vehicle.vehicle_id]), f.vehicle.vehicle_id, "link-body")),
+        Column(
+            "fired_at",
+            gettext_lazy("When"),
+            lambda f: f.fired_at,
+            lambda f, me: link(reverse("firing", args=[f.pk]), ago(f.fired_at), "fw-medium"),
+            "id",
+        ),
+        Column(
+            "rule",
+            gettext_lazy("Rule"),
+            lambda f: f.rule.name,
+            lambda f, me: link(reverse("rule", args=[f.rule_id]), f.rule.name, "link-body"),
+        ),
+        Column(
+            "vehicle_id",
+            gettext_lazy("Vehicle"),
+            lambda f: f.vehicle.vehicle_id,
+            lambda f, me: link(
+                reverse("vehicle", args=[f.vehicle.vehicle_id]), f.vehicle.vehicle_id, "link-body"
+            ),
+        ),
         Column("explanation", gettext_lazy("Because"), lambda f: f.explanation),
         Column("actions", gettext_lazy("Actions"), lambda f: None, lambda f, me: action_icons(f)),
     ),
     ordering="-fired_at",
     search_fields=("explanation", "vehicle__vehicle_id", "rule__name"),
     search_hint=gettext_lazy("Search reason, vehicle, rule"),
-)  # fmt: skip
+)
 
 
 def firings_seen_by(me: User) -> QuerySet[Firing]:

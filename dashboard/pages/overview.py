@@ -15,8 +15,7 @@ from dashboard.pages.base import Page
 from dashboard.pages.files import uploads_seen_by
 from dashboard.pages.firings import firings_seen_by
 from dashboard.pages.tasks import tasks_seen_by, today
-from dashboard.pages.vehicle_table import STATUS_LABELS
-from dashboard.shown import COLOURS
+from dashboard.shown import COLOURS, VEHICLE_LABELS
 from file_manager.models import Upload
 from rules.models import FiringAction
 from task_management.models import Task
@@ -51,8 +50,7 @@ class Overview(Page):
             "tasks": tasks,
             "needs": [need for need in self._needs(tasks) if need.count],
             "next_tasks": tasks_seen_by(self.me)
-            .open()
-            .filter(due_at__isnull=False)
+            .filter(status=Task.Status.CREATED, due_at__isnull=False)
             .order_by("due_at", "pk")[:LISTED],
             "uploads": uploads_seen_by(self.me)
             .filter(created_at__gte=timezone.now() - LATELY)
@@ -73,7 +71,7 @@ class Overview(Page):
         counts = {row["told"]: row["count"] for row in found}
         total = sum(counts.values()) or 1
         pieces, at = [], 0.0
-        for code, label in STATUS_LABELS.items():
+        for code, label in VEHICLE_LABELS.items():
             width = counts.get(code, 0) / total * BAR_WIDTH
             address = f"{reverse('vehicles')}?{urlencode({'status': code})}"
             pieces.append(

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 
 from accounts.exceptions import FleetInUse, LastAdministrator
@@ -115,7 +116,9 @@ class NewKey(AdministratorPage):
             return self.show("people/key.html", {"form": form}, status=422)
         key, secret = create_key(form.values(), fleets=form.cleaned_data["fleets"], by=self.me)
         # Told this once: it is neither stored nor put into an address.
-        return self.show("people/key_made.html", {"key": key, "secret": secret})
+        answer = self.show("people/key_made.html", {"key": key, "secret": secret})
+        patch_cache_control(answer, no_store=True)
+        return answer
 
 
 class RevokeKey(AdministratorPage):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,6 +19,7 @@ from accounts.services import change_password, check_credentials, update_person
 from accounts.throttling import guarded_login
 from api_pattern.exceptions import TooManyAttempts
 from dashboard.forms.people import LONGEST_PASSWORD, PasswordForm, ProfileForm
+from dashboard.management.commands.load_demo import ACCOUNTS
 from dashboard.pages.base import ANYONE, Page
 
 LONGEST_EMAIL = 254
@@ -44,7 +46,12 @@ class Login(View):
         return HttpResponseRedirect(self.next_address(request))
 
     def _show(self, request: HttpRequest, status: int = 200, **context: Any) -> HttpResponse:
-        given = {"next": request.POST.get("next", request.GET.get("next", "")), **context}
+        demo = (
+            [(role.label, email, password) for email, password, _name, role in ACCOUNTS]
+            if settings.DEMO
+            else []
+        )
+        given = {"demo": demo, "next": request.POST.get("next", request.GET.get("next", "")), **context}
         return render(request, "dashboard/login.html", given, status=status)
 
     def next_address(self, request: HttpRequest) -> str:

@@ -18,7 +18,7 @@ from dashboard.bulk import chosen
 from dashboard.causes import mark
 from dashboard.exports import csv_of
 from dashboard.pages.base import ANYONE, Page
-from dashboard.shown import NOTHING, ago, badge, due, link, number
+from dashboard.shown import NOTHING, ago, due, link, number, task_badge
 from dashboard.tables import Column, Facet, Listing, Table
 from task_management.filters import TaskFilters
 from task_management.models import Task
@@ -56,13 +56,6 @@ def task_link(task: Task) -> Any:
     return link(reverse("task", args=[task.pk]), task.title, "fw-medium")
 
 
-def task_badge(task: Task) -> Any:
-    if task.is_open and task.due_at and task.due_at < timezone.now():
-        return badge("ALERT", _("overdue"))
-    label = _("open") if task.is_open else str(STATUS_LABELS[task.status])
-    return badge(task.status, label)
-
-
 def _vehicle(task: Task, me: User) -> Any:
     if task.vehicle is None:
         return NOTHING
@@ -90,20 +83,75 @@ TABLE = Table(
     (
         Column("title", gettext_lazy("Task"), lambda t: t.title, lambda t, me: task_link(t), "title"),
         Column("status", gettext_lazy("Status"), lambda t: t.status, lambda t, me: task_badge(t), "status"),
-        Column("due_at", gettext_lazy("Due"), lambda t: t.due_at, lambda t, me: due(t.due_at, is_open=t.is_open), "due_at"),
-        Column("vehicle_id", gettext_lazy("Vehicle"), lambda t: t.vehicle and t.vehicle.vehicle_id, _vehicle, "vehicle__vehicle_id"),
-        Column("customer", gettext_lazy("Customer"), lambda t: t.customer and t.customer.name, _customer, "customer__name"),
-        Column("assignee", gettext_lazy("Assignee"), lambda t: t.assignee and t.assignee.email, order="assignee__email"),
-        Column("maker", gettext_lazy("Made by"), lambda t: (t.told_cause() or {}).get("kind"), lambda t, me: maker(t)),
-        Column("created_at", gettext_lazy("Created"), lambda t: t.created_at, lambda t, me: ago(t.created_at), "created_at"),
-        Column("id", gettext_lazy("Number"), lambda t: t.pk, lambda t, me: number(t.pk), "id", is_number=True, is_shown=False),
-        Column("external_id", gettext_lazy("External id"), lambda t: t.external_id, order="external_id", is_shown=False),
-        Column("completed_at", gettext_lazy("Completed"), lambda t: t.completed_at, lambda t, me: ago(t.completed_at), "completed_at", is_shown=False),
+        Column(
+            "due_at",
+            gettext_lazy("Due"),
+            lambda t: t.due_at,
+            lambda t, me: due(t.due_at, is_open=t.is_open),
+            "due_at",
+        ),
+        Column(
+            "vehicle_id",
+            gettext_lazy("Vehicle"),
+            lambda t: t.vehicle and t.vehicle.vehicle_id,
+            _vehicle,
+            "vehicle__vehicle_id",
+        ),
+        Column(
+            "customer",
+            gettext_lazy("Customer"),
+            lambda t: t.customer and t.customer.name,
+            _customer,
+            "customer__name",
+        ),
+        Column(
+            "assignee",
+            gettext_lazy("Assignee"),
+            lambda t: t.assignee and t.assignee.email,
+            order="assignee__email",
+        ),
+        Column(
+            "maker",
+            gettext_lazy("Made by"),
+            lambda t: (t.told_cause() or {}).get("kind"),
+            lambda t, me: maker(t),
+        ),
+        Column(
+            "created_at",
+            gettext_lazy("Created"),
+            lambda t: t.created_at,
+            lambda t, me: ago(t.created_at),
+            "created_at",
+        ),
+        Column(
+            "id",
+            gettext_lazy("Number"),
+            lambda t: t.pk,
+            lambda t, me: number(t.pk),
+            "id",
+            is_number=True,
+            is_shown=False,
+        ),
+        Column(
+            "external_id",
+            gettext_lazy("External id"),
+            lambda t: t.external_id,
+            order="external_id",
+            is_shown=False,
+        ),
+        Column(
+            "completed_at",
+            gettext_lazy("Completed"),
+            lambda t: t.completed_at,
+            lambda t, me: ago(t.completed_at),
+            "completed_at",
+            is_shown=False,
+        ),
     ),
     ordering="-created_at",
     search_fields=("title", "description", "external_id", "vehicle__vehicle_id"),
     search_hint=gettext_lazy("Search title, description, vehicle"),
-)  # fmt: skip
+)
 
 
 def tasks_seen_by(me: User) -> QuerySet[Task]:

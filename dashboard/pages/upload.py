@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ValidationError
@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from accounts.models import User
 from api_pattern.pagination import DEFAULT_LIMIT
 from dashboard.pages.base import Page, ask_to_log_in
 from dashboard.pages.files import took, uploader, uploads_seen_by
@@ -24,7 +23,7 @@ from file_manager.exceptions import UploadIsNotResting
 from file_manager.models import Upload, UploadFault
 from file_manager.rows import OF_VEHICLES, OUTCOMES, Rows
 from file_manager.services import apply_upload, cancel_upload
-from file_manager.tasks import work_uploads
+from file_manager.tasks import ring_for_uploads
 
 MOST_FAULTS = 20
 STEPS = ("file", "columns", "check", "import")
@@ -167,7 +166,7 @@ class ApplyUpload(UploadPage):
             return self.page(upload, error=" ".join(error.messages))
         except UploadIsNotResting as error:
             return self.refuse(reverse("upload", args=[pk]), error)
-        work_uploads.delay_on_commit()
+        ring_for_uploads()
         return self.go(reverse("upload", args=[pk]))
 
 
@@ -195,7 +194,7 @@ async def upload_events(request: HttpRequest, pk: int) -> HttpResponseBase:
 def _seen(request: HttpRequest, pk: int) -> Upload | None:
     if not request.user.is_authenticated:
         return None
-    return get_object_or_404(Upload.objects.visible_to(cast(User, request.user)), pk=pk)
+    return get_object_or_404(Upload.objects.visible_to(request.user), pk=pk)
 
 
 def _stream(pieces: Iterator[bytes] | Any) -> StreamingHttpResponse:

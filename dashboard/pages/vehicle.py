@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from dashboard.forms.base import pairs
 from dashboard.forms.vehicles import StatusForm, VehicleForm, merged, value_text
 from dashboard.pages.base import WRITERS, Page
-from dashboard.pages.vehicle_facts import history_page, live_facts, status_rows
+from dashboard.pages.vehicle_facts import history_page, live_facts, main_data, status_rows
 from dashboard.pages.vehicle_table import vehicles_seen_by
 from dashboard.picks import find_customer
 from rules.models import Firing, Rule
@@ -66,7 +66,7 @@ class VehiclePage(OfVehicle):
         return list(zip(TABS, labels, strict=True))
 
     def _live(self, vehicle: Vehicle) -> dict[str, Any]:
-        return {"facts": live_facts(vehicle, self.me)}
+        return {"facts": live_facts(vehicle, self.me), "main_data": main_data(vehicle)}
 
     def _history(self, vehicle: Vehicle) -> dict[str, Any]:
         text = self.request.GET.get("page", "1")

@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Fleet, User
 from api_pattern.pagination import DEFAULT_LIMIT
 from customer_management.models import Customer
-from dashboard.pages.vehicle_table import status_badge
-from dashboard.shown import NOTHING, ago, measure, plain
+from dashboard.shown import NOTHING, ago, day, measure, plain, status_badge
 from vehicle_management.attributes import STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
 from vehicle_management.history import History
 from vehicle_management.models import Vehicle, VehicleStatus
@@ -73,6 +72,19 @@ def live_facts(vehicle: Any, me: User) -> list[Fact]:
     at = time_of(status, "latitude") if place is not NOTHING else None
     facts.append(Fact("position", _("position"), place, at, ICONS["position"]))
     return facts
+
+
+def main_data(vehicle: Vehicle) -> list[tuple[Any, Any]]:
+    """What the vehicle is, field by field; what nobody knows is left out but for the usual fields."""
+    values: dict[str, Any] = {
+        name: getattr(vehicle, name) for name in VEHICLE_ATTRIBUTES if name != "vehicle_id"
+    }
+    if vehicle.in_service_date:
+        values["in_service_date"] = day(vehicle.in_service_date)
+    if not vehicle.notes:
+        del values["notes"]
+    own = [(name, plain(value)) for name, value in sorted(vehicle.attributes.items())]
+    return [(VEHICLE_ATTRIBUTES[name].label, value or NOTHING) for name, value in values.items()] + own
 
 
 def status_rows(vehicle: Any, me: User) -> list[Fact]:
@@ -164,8 +176,8 @@ def _names(entries: Iterable[Mapping[str, Any]], me: User) -> dict[tuple[str, An
     """The fleets and customers that the changes name by key, as far as one sees them."""
     keys: dict[str, set[Any]] = {"fleet": set(), "customer": set()}
     for entry in entries:
-        for field in keys:
-            keys[field].update(entry["changes"].get(field, ()))
+        for field, known in keys.items():
+            known.update(entry["changes"].get(field, ()))
     fleets = Fleet.all_objects.visible_to(me).filter(pk__in=keys["fleet"] - {None})
     customers = Customer.all_objects.visible_to(me).filter(pk__in=keys["customer"] - {None})
     return {("fleet", fleet.pk): fleet.fleet_name for fleet in fleets} | {

@@ -10,13 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Fleet, User
-from dashboard.shown import NOTHING, ago, badge, day, link, measure, meter
+from dashboard.shown import NOTHING, ago, day, link, measure, meter, status_badge
 from dashboard.tables import Cell, Column, Facet, Listing, Table
 from vehicle_management.filters import VehicleFilters
 from vehicle_management.live import told_status
 from vehicle_management.models import Vehicle, VehicleStatus
-
-STATUS_LABELS = dict(VehicleStatus.Status.choices)
 
 
 def status_of(vehicle: Any, name: str) -> Any:
@@ -49,10 +47,6 @@ def shown_kind(vehicle: Vehicle, me: User) -> Any:
     if not vehicle.model_year:
         return kind
     return format_html('{} <span class="text-secondary">{}</span>', kind, vehicle.model_year)
-
-
-def status_badge(code: str) -> Any:
-    return badge(code, str(STATUS_LABELS.get(code, code)))
 
 
 def _measured(name: str, unit: str, decimals: int = 0) -> Cell:
@@ -166,15 +160,14 @@ def fleet_choices(me: User) -> list[tuple[str, str]]:
 
 
 def vehicle_listing(request: HttpRequest, me: User, found: QuerySet | None = None) -> Listing:
-    years = {"kind": "number"}
     facets = (
         Facet("status", _("Status"), VehicleStatus.Status.choices),
         Facet("fleet_id", _("Fleet"), fleet_choices(me)),
         Facet("has_customer", _("Customer"), (("true", _("has one")), ("false", _("has none")))),
         Facet("make", _("Make")),
         Facet("model", _("Model")),
-        Facet("model_year_min", _("Model year from"), **years),
-        Facet("model_year_max", _("Model year to"), **years),
+        Facet("model_year_min", _("Model year from"), kind="number"),
+        Facet("model_year_max", _("Model year to"), kind="number"),
         Facet("vehicle_type", _("Type")),
         Facet("fuel_type", _("Fuel")),
         Facet("color", _("Color")),

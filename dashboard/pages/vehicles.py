@@ -83,7 +83,7 @@ class NewVehicle(Page):
     read_by = WRITERS
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        initial = {"fleet": Fleet.objects.visible_to(self.me).first()}
+        initial: dict[str, Any] = {"fleet": Fleet.objects.visible_to(self.me).first()}
         if customer := request.GET.get("customer"):
             initial["customer"] = customer
         return self._form(VehicleForm(me=self.me, initial=initial))

@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from dashboard import causes, shown, units
 from dashboard.pages.base import ADMINISTRATORS, ANYONE, may
+from dashboard.shown import status_badge, task_badge
+from task_management.models import Task
 
 register = template.Library()
 
@@ -69,6 +71,16 @@ def unit(name: str, person: User) -> str:
 @register.simple_tag
 def badge(code: str, label: Any) -> SafeString:
     return shown.badge(code, str(label))
+
+
+@register.simple_tag
+def vehicle_badge(code: str) -> SafeString:
+    return status_badge(code)
+
+
+@register.simple_tag(name="task_badge")
+def badge_of_task(task: Task) -> SafeString:
+    return task_badge(task)
 
 
 @register.simple_tag
