@@ -20,7 +20,7 @@ def tell(cause: Told | None) -> SafeString:
 
 
 def row_address(upload_id: int, row: int) -> str:
-    return f"{reverse('upload', args=[upload_id])}?row={row}#rows"
+    return f"{reverse('upload', args=[upload_id])}?row={row}#row-{row}"
 
 
 def mark(cause: Told | None) -> SafeString:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from typing import Any
 
 from django.conf import settings
@@ -170,6 +171,18 @@ def upload_listing(request: HttpRequest, me: User) -> Listing:
     return Listing(request, TABLE, uploads_seen_by(me), facets, UploadFilters)
 
 
+def upload_words() -> dict[str, str]:
+    """What the page's script says of files on their way."""
+    return {
+        "waits": _("waits"),
+        "stored": _("is being stored"),
+        "open": _("See how it fares"),
+        "needs_fleet": _("Choose the fleet that new vehicles go to."),
+        "no_answer": _("The server cannot be reached; drop the file again in a moment."),
+        "too_large": _("The file is larger than %(most)s.") % {"most": size(settings.UPLOAD_MAX_BYTES)},
+    }
+
+
 class Files(Page):
     section = "files"
 
@@ -182,6 +195,8 @@ class Files(Page):
             "fleets": fleet_choices(self.me),
             "templates": [(kind, KIND_LABELS[kind]) for kind in TEMPLATES],
             "most_bytes": settings.UPLOAD_MAX_BYTES,
+            "kind_hint": request.GET.get("kind_hint", ""),
+            "upload_words": json.dumps(upload_words()),
         }
         if self.part() == "listing":
             return self.show("files/listing.html", context)

@@ -1,7 +1,7 @@
 """One upload: how it was read, what its columns became, how far it is, what was wrong, and its rows."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -43,9 +43,10 @@ class UploadPage(OfUpload):
         upload = self.upload(pk)
         part = self.part()
         if part == "rows":
-            return self.show("upload/rows.html", {"upload": upload, **self._rows(upload)})
+            context = {"upload": upload, "counts": self._counts(upload), **self._rows(upload)}
+            return self.show("upload/rows.html", context)
         if part.startswith("fault-"):
-            return self.show("upload/fault_rows.html", {"faults": self._fault_rows(upload)})
+            return self.show("upload/fault_rows.html", {"upload": upload, **self._fault_rows(upload)})
         return self.page(upload, part)
 
     def page(self, upload: Upload, part: str = "", error: str = "") -> HttpResponse:
@@ -77,11 +78,8 @@ class UploadPage(OfUpload):
     def _steps(self, upload: Upload) -> list[tuple[str, Any]]:
         return list(zip(STEPS, (_("File"), _("Columns"), _("Check"), _("Import")), strict=True))
 
-    def _counts(self, upload: Upload) -> list[tuple[str, Any, int]]:
-        labels = (_("created"), _("updated"), _("unchanged"), _("repeated"), _("failed"))
-        return [
-            (name, label, getattr(upload, f"rows_{name}")) for name, label in zip(COUNTS, labels, strict=True)
-        ]
+    def _counts(self, upload: Upload) -> list[tuple[str, str, int]]:
+        return [(name, label, getattr(upload, f"rows_{name}")) for name, label in outcome_labels().items()]
 
     def _faults(self, upload: Upload) -> dict[str, Any]:
         groups = list(upload.fault_groups.all())
@@ -91,10 +89,11 @@ class UploadPage(OfUpload):
             "notices": [group for group in groups if group.level == UploadFault.Level.NOTICE],
         }
 
-    def _fault_rows(self, upload: Upload) -> list[UploadFault]:
+    def _fault_rows(self, upload: Upload) -> dict[str, Any]:
         group = get_object_or_404(upload.fault_groups, pk=_whole(self.request.GET.get("group")))
         same = upload.faults.filter(level=group.level, column=group.column, code=group.code)
-        return list(same.order_by("row", "id")[:MOST_FAULTS])
+        faults = list(same.order_by("row", "id")[:MOST_FAULTS])
+        return {"faults": faults, "more": max(group.count - len(faults), 0)}
 
     def _rows(self, upload: Upload) -> dict[str, Any]:
         asked = self.request.GET.get("outcome", "")
@@ -106,8 +105,9 @@ class UploadPage(OfUpload):
             first = place_of(upload, row)
         shown = rows[first : first + DEFAULT_LIMIT]
         page = first // DEFAULT_LIMIT + 1
+        reasons = reasons_of(upload, [one["row"] for one in shown if one["outcome"] == "failed"])
         return {
-            "rows": [self._told(upload, one) for one in shown],
+            "rows": [self._told(upload, one, reasons) for one in shown],
             "row_count": len(rows),
             "outcome": outcome,
             "outcomes": list(COUNTS),
@@ -116,7 +116,7 @@ class UploadPage(OfUpload):
             "previous_page": page - 1 if page > 1 else None,
         }
 
-    def _told(self, upload: Upload, row: dict[str, Any]) -> dict[str, Any]:
+    def _told(self, upload: Upload, row: dict[str, Any], reasons: Mapping[int, list[str]]) -> dict[str, Any]:
         is_vehicle = upload.kind in OF_VEHICLES
         changes = [
             (
@@ -126,7 +126,27 @@ class UploadPage(OfUpload):
             )
             for field, pair in sorted(row["changes"].items())
         ]
-        return {**row, "address": address_of(upload, row), "differences": changes}
+        return {
+            **row,
+            "address": address_of(upload, row),
+            "differences": changes,
+            "told_outcome": outcome_labels()[row["outcome"]],
+            "faults": reasons.get(row["row"], []),
+        }
+
+
+def outcome_labels() -> dict[str, str]:
+    labels = (_("created"), _("updated"), _("unchanged"), _("repeated"), _("failed"))
+    return dict(zip(COUNTS, labels, strict=True))
+
+
+def reasons_of(upload: Upload, rows: list[int]) -> dict[int, list[str]]:
+    """Why these rows failed."""
+    reasons: dict[int, list[str]] = {}
+    found = upload.faults.filter(level=UploadFault.Level.FAULT, row__in=rows).order_by("row", "id")
+    for row, column, message in found.values_list("row", "column", "message"):
+        reasons.setdefault(row, []).append(f"{column}: {message}" if column else message)
+    return reasons
 
 
 def address_of(upload: Upload, row: dict[str, Any]) -> str:
