@@ -7,8 +7,8 @@ from django.core.cache import cache
 from django.db import transaction
 
 from api_pattern.problems import CODES
-from fleet_manager.tests.fence_pages import PAGES
 from fleet_manager.tests.fence_table import API, BODIES, VALUES
+from fleet_manager.tests.fence_views import PAGES
 from fleet_manager.tests.routes import Route, all_routes
 from fleet_manager.tests.world import ROLES, World, send
 
