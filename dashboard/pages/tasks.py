@@ -181,7 +181,14 @@ class Tasks(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         listing = task_listing(request, self.me)
         is_board = request.GET.get("view") == "board"
-        context = {"listing": listing, "is_board": is_board, "is_empty": False}
+        context: dict[str, Any] = {
+            "listing": listing,
+            "is_board": is_board,
+            "is_empty": False,
+            "list_address": listing.address(view=None),
+            "board_address": listing.address(view="board"),
+            "quick": quick_filters(listing),
+        }
         if is_board:
             context["board"] = board(listing)
         else:
@@ -225,6 +232,28 @@ class Tasks(Page):
         told = ngettext("%(n)s task is %(status)s now.", "%(n)s tasks are %(status)s now.", count)
         rest = _(" %(n)s were closed before.") % {"n": number(meant - count)} if meant > count else ""
         return told % {"n": number(count), "status": STATUS_LABELS[status]} + rest
+
+
+def quick_filters(listing: Listing) -> list[tuple[str, str, bool]]:
+    """``(label, address, whether it is in force)`` of what is looked for most."""
+    named = (
+        (_("Open"), {"status": Task.Status.CREATED.value}),
+        (_("Mine"), {"status": Task.Status.CREATED.value, "assignee": "me"}),
+        (_("Due today"), {"due_today": "true"}),
+        (_("Overdue"), {"overdue": "true"}),
+    )
+    names = ("status", "assignee", "due_today", "overdue")
+    now = {name: value for name in names if (value := listing.request.GET.get(name))}
+    return [
+        (
+            label,
+            listing.address(
+                **dict.fromkeys(names, None) if now == wanted else {**dict.fromkeys(names, None), **wanted}
+            ),
+            now == wanted,
+        )
+        for label, wanted in named
+    ]
 
 
 def board(listing: Listing) -> list[dict[str, Any]]:
