@@ -50,7 +50,7 @@ class VehicleForm(StyledForm):
         if vehicle is not None:
             del self.fields["vehicle_id"]
         for name, field in self.fields.items():
-            field.label = LABELS.get(name) or VEHICLE_ATTRIBUTES[name].label
+            field.label = str(LABELS.get(name) or VEHICLE_ATTRIBUTES[name].label)
         introduce(self)
 
     def values(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from accounts.models import Fleet, User
@@ -17,7 +18,7 @@ from vehicle_management.attributes import STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
 from vehicle_management.history import History
 from vehicle_management.models import Vehicle, VehicleStatus
 
-DECIMALS = {"°": 6, "°C": 1}
+DECIMALS = {"latitude": 6, "longitude": 6, "engine_temp_c": 1}
 ICONS = {
     "speed_kmh": "tabler-gauge",
     "odometer_km": "tabler-road",
@@ -59,7 +60,7 @@ def live_facts(vehicle: Any, me: User) -> list[Fact]:
         facts.append(
             Fact(
                 name,
-                known.label,
+                capfirst(str(known.label)),
                 shown,
                 time_of(status, name) if value is not None else None,
                 ICONS[name],
@@ -70,7 +71,7 @@ def live_facts(vehicle: Any, me: User) -> list[Fact]:
     if status and status.latitude is not None and status.longitude is not None:
         place = f"{status.latitude:.6f}, {status.longitude:.6f}"
     at = time_of(status, "latitude") if place is not NOTHING else None
-    facts.append(Fact("position", _("position"), place, at, ICONS["position"]))
+    facts.append(Fact("position", _("Position"), place, at, ICONS["position"]))
     return facts
 
 
@@ -84,7 +85,9 @@ def main_data(vehicle: Vehicle) -> list[tuple[Any, Any]]:
     if not vehicle.notes:
         del values["notes"]
     own = [(name, plain(value)) for name, value in sorted(vehicle.attributes.items())]
-    return [(VEHICLE_ATTRIBUTES[name].label, value or NOTHING) for name, value in values.items()] + own
+    return [
+        (capfirst(str(VEHICLE_ATTRIBUTES[name].label)), value or NOTHING) for name, value in values.items()
+    ] + own
 
 
 def status_rows(vehicle: Any, me: User) -> list[Fact]:
@@ -95,7 +98,7 @@ def status_rows(vehicle: Any, me: User) -> list[Fact]:
         value = getattr(status, name, None)
         if value is not None:
             shown = status_badge(value) if name == "status" else shown_value(f"status.{name}", value, me)
-            rows.append(Fact(name, known.label, shown, time_of(status, name)))
+            rows.append(Fact(name, capfirst(str(known.label)), shown, time_of(status, name)))
     others: Mapping[str, Any] = status.attributes if status else {}
     rows += [Fact(name, name, plain(value), time_of(status, name)) for name, value in sorted(others.items())]
     return rows
@@ -146,11 +149,13 @@ def _difference(field: str, pair: list[Any], me: User, names: Mapping[tuple[str,
 def label_of(field: str) -> Any:
     home, _dot, name = field.rpartition(".")
     if home == "status":
-        return STATUS_ATTRIBUTES[name].label if name in STATUS_ATTRIBUTES else name
+        return capfirst(str(STATUS_ATTRIBUTES[name].label)) if name in STATUS_ATTRIBUTES else name
     if home == "attributes":
         return name
-    own = {"fleet": _("fleet"), "customer": _("customer"), "deleted_at": _("deleted")}
-    return own.get(field) or (VEHICLE_ATTRIBUTES[field].label if field in VEHICLE_ATTRIBUTES else field)
+    own = {"fleet": _("Fleet"), "customer": _("Customer"), "deleted_at": _("Deleted")}
+    return own.get(field) or (
+        capfirst(str(VEHICLE_ATTRIBUTES[field].label)) if field in VEHICLE_ATTRIBUTES else field
+    )
 
 
 def shown_value(
@@ -165,7 +170,7 @@ def shown_value(
         return ago(at) if at else plain(value)
     known = STATUS_ATTRIBUTES.get(field.removeprefix("status.")) if field.startswith("status.") else None
     if known and known.kind == "number" and isinstance(value, int | float):
-        decimals = DECIMALS.get(known.unit, 0 if float(value).is_integer() else 1)
+        decimals = DECIMALS.get(known.name, 0 if float(value).is_integer() else 1)
         return measure(value, known.unit, me, decimals)
     if known and known.kind == "text":
         return status_badge(str(value))

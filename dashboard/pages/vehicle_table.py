@@ -5,7 +5,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -38,15 +37,6 @@ def customer_name(vehicle: Vehicle) -> str | None:
 
 def kind_of(vehicle: Vehicle) -> str:
     return " ".join(filter(None, (vehicle.make, vehicle.model)))
-
-
-def shown_kind(vehicle: Vehicle, me: User) -> Any:
-    kind = kind_of(vehicle)
-    if not kind:
-        return NOTHING
-    if not vehicle.model_year:
-        return kind
-    return format_html('{} <span class="text-secondary">{}</span>', kind, vehicle.model_year)
 
 
 def _measured(name: str, unit: str, decimals: int = 0) -> Cell:
@@ -84,7 +74,7 @@ TABLE = Table(
             "vehicle_id",
         ),
         _text("plate", gettext_lazy("Plate"), is_shown=True),
-        Column("make", gettext_lazy("Make and model"), kind_of, shown_kind, "make"),
+        Column("make", gettext_lazy("Make and model"), kind_of, order="make"),
         Column(
             "customer",
             gettext_lazy("Customer"),
