@@ -81,13 +81,13 @@ def _vehicles(fleet: Fleet, customers: list[Customer], *, by: User) -> list[Vehi
 
 
 def _statuses(vehicles: list[Vehicle], *, by: User) -> None:
-    """Yesterday's and those of now, so that there is a history to look at."""
+    """Those of a while ago and those of now, so that there is a history to look at."""
     now = timezone.now()
     rows = []
     for number, vehicle in enumerate(vehicles, 1):
         values, age = demo.status(number)
-        earlier = {"odometer_km": values["odometer_km"] - 180, "status": "STOPPED", "speed_kmh": 0.0}
-        rows.append(StatusRow(vehicle.pk, check_attributes(earlier), now - timedelta(days=1, minutes=number)))
+        earlier = {"odometer_km": values["odometer_km"] - 6, "status": "STOPPED", "speed_kmh": 0.0}
+        rows.append(StatusRow(vehicle.pk, check_attributes(earlier), now - timedelta(minutes=10)))
         rows.append(StatusRow(vehicle.pk, check_attributes(values), now - timedelta(seconds=age)))
     record_statuses(rows, cause=by.as_cause())
 
