@@ -52,6 +52,13 @@ def set_up_worker(name: str) -> None:
     number = int(name.removeprefix("gw")) + 1
     os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("?db=0", f"?db={number}")
     os.environ["FLEET_HOME"] = str(Path(os.environ["FLEET_HOME"]) / name)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "fleet_manager.settings"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[object]) -> None:
+    """A worker that inherited it would read its settings before it has a Redis number of its own."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -61,7 +68,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-if settings.configured and "PYTEST_XDIST_WORKER" not in os.environ:
+if settings.configured:
     raise pytest.UsageError(
         "DJANGO_SETTINGS_MODULE is set: unset it, the tests choose their settings themselves."
     )
