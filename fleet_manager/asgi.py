@@ -6,4 +6,9 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_manager.settings")
 
-application = get_asgi_application()
+_django = get_asgi_application()
+
+# Imported behind the line above, which loads the apps.
+from fleet_manager.upload_gate import UploadGate  # noqa: E402
+
+application = UploadGate(_django)
