@@ -99,11 +99,11 @@ def action_kinds() -> list[dict[str, Any]]:
         "send_email": [
             _field("to", _("To"), "addresses", required=True, placeholder=f"workshop@{at}, …", list="rule-people"),
             _field("subject", _("Subject"), required=True, placeholder=_("$vehicle_id is due for service")),
-            _field("body", _("Text"), "long", placeholder=_("$vehicle_id ($plate) of $customer is at $odometer_km km.")),
+            _field("body", _("Text"), "long", placeholder=_("$vehicle_id ($plate) of $customer is due.")),
         ],
         "store_log": [
             _field("level", _("Level"), "choice", 3, choices=[(level, level) for level in LEVELS]),
-            _field("message", _("Message"), width=9, required=True, placeholder=_("$vehicle_id: battery at $battery_pct %")),
+            _field("message", _("Message"), width=9, required=True, placeholder=_("$vehicle_id: $battery_pct %")),
         ],
         "create_task": [
             _field("title", _("Title"), required=True, placeholder=_("Service $vehicle_id")),

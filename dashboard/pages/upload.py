@@ -129,6 +129,7 @@ class UploadPage(OfUpload):
         return {
             **row,
             "address": address_of(upload, row),
+            "became": row.get("vehicle_id") or f"#{row.get('id', '')}",
             "differences": changes,
             "told_outcome": outcome_labels()[row["outcome"]],
             "faults": reasons.get(row["row"], []),

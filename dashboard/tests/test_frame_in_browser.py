@@ -67,7 +67,7 @@ def test_a_phone_shows_the_menu_on_demand_and_never_scrolls_sideways(tab, logged
         assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
     link = tab.get_by_test_id("nav-files")
     expect(link).to_be_hidden()
-    tab.locator("[data-bs-toggle=collapse], [data-bs-toggle=offcanvas]").first.click()
+    tab.locator("[data-side-open]").click()
     expect(link).to_be_visible()
 
 

@@ -32,7 +32,7 @@ def page(client, people):
     return client
 
 
-@pytest.mark.parametrize("path", [*LISTS, "/people/new", "/fleets/new", "/keys/new"])
+@pytest.mark.parametrize("path", [*LISTS, "/people/new", "/new-fleet", "/keys/new"])
 def test_only_administrators_open_them(client, people, path):
     assert client.get(path).url.startswith("/login")
     client.force_login(people.manager)
@@ -84,25 +84,25 @@ def test_a_person_is_deleted(page, people):
 
 
 def test_a_fleet_is_added_changed_and_deleted(page):
-    page.post("/fleets/new", FLEET)
+    page.post("/new-fleet", FLEET)
     fleet = Fleet.objects.get(fleet_id="fleet-west")
-    page.post(f"/fleets/{fleet.pk}", {**FLEET, "fleet_name": "Far West"})
+    page.post(f"/fleets/{fleet.fleet_id}", {**FLEET, "fleet_name": "Far West"})
     fleet.refresh_from_db()
     assert fleet.fleet_name == "Far West"
-    page.post(f"/fleets/{fleet.pk}/delete")
+    page.post(f"/fleets/{fleet.fleet_id}/delete")
     assert not Fleet.objects.filter(pk=fleet.pk).exists()
 
 
 def test_a_fleets_id_that_is_taken_is_told(page, people):
-    answer = page.post("/fleets/new", {**FLEET, "fleet_id": people.north.fleet_id})
+    answer = page.post("/new-fleet", {**FLEET, "fleet_id": people.north.fleet_id})
     assert answer.status_code == 422
     assert "exists already" in answer.content.decode()
 
 
 def test_a_fleet_with_vehicles_stays_and_says_so(page, people):
     VehicleFactory(fleet=people.north)
-    answer = page.post(f"/fleets/{people.north.pk}/delete", follow=True)
-    assert "still has 1 vehicles" in answer.content.decode()
+    answer = page.post(f"/fleets/{people.north.fleet_id}/delete", follow=True)
+    assert "still has 1 vehicle" in answer.content.decode()
     assert Fleet.objects.filter(pk=people.north.pk).exists()
 
 

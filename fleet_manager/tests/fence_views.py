@@ -1,79 +1,101 @@
-"""What each page answers to each person; for a key, which has no session, a page is as for nobody.
+"""What each page answers to each role: the columns are those of ``fence_table``.
 
-A row names what GET and what POST (of an empty form) answer: to nobody, to operator, manager and administrator of
-the northern fleet, and to the stranger who manages the southern one. 302 is the way to the log-in for who is not
-logged in, and the way back after a POST for who is.
+Keys have no pages: to them, as to anybody who is not logged in, a page answers with the login. Forms are sent
+empty: 422 is an answer that the role may have.
 """
 
-#         anon  oper  mana  admi  stra
-MEMBERS = "302   200   200   200   200"
-SEEN    = "302   200   200   200   404"  # fmt: skip
-WRITERS = "302   403   200   200   200"
-EDITORS = "302   403   200   200   404"
-DONE    = "302   403   302   302   404"  # fmt: skip
-ANYONE  = "200   200   200   200   200"  # fmt: skip
-CHIEFS  = "302   403   403   200   403"  # fmt: skip
-NOT_GET = "302   403   405   405   405"
-NEITHER = "405   405   405   405   405"
+#                             anon  oper  mana  admi  stra  keys
+EVERYBODY =                  "302 200 200 200 200 302 302 302 302"  # fmt: skip
+WRITERS_ACT =                "302 403 302 302 404 302 302 302 302"  # fmt: skip
+WHO_SEES_IT =                "302 200 200 200 404 302 302 302 302"  # fmt: skip
+ADMINISTRATORS =             "302 403 403 200 403 302 302 302 302"  # fmt: skip
+ADMINISTRATORS_SEND =        "302 403 403 422 403 302 302 302 302"  # fmt: skip
+WRITERS =                    "302 403 200 200 200 302 302 302 302"  # fmt: skip
+WRITERS_WHO_SEE_IT =         "302 403 200 200 404 302 302 302 302"  # fmt: skip
+EVERYBODY_ACTS =             "302 302 302 302 302 302 302 302 302"  # fmt: skip
+WRITERS_SEND =               "302 403 422 422 422 302 302 302 302"  # fmt: skip
+ADMINISTRATORS_ACT =         "302 403 403 302 403 302 302 302 302"  # fmt: skip
+WRITERS_SEND_WHAT_THEY_SEE = "302 403 422 422 404 302 302 302 302"  # fmt: skip
+WRITERS_ACT_ON_LISTS =       "302 403 302 302 302 302 302 302 302"  # fmt: skip
+EVERYBODY_SENDS =            "302 422 422 422 422 302 302 302 302"  # fmt: skip
+WHO_SEES_IT_ACTS =           "302 302 302 302 404 302 302 302 302"  # fmt: skip
 
-ROWS: dict[str, tuple[str, str]] = {
-    "/": (MEMBERS, MEMBERS),
-    "/search": (MEMBERS, MEMBERS),
-    "/login": (ANYONE, ANYONE.replace("200", "401")),
-    "/logout": (NEITHER, ANYONE.replace("200", "302")),
-    "/profile": (MEMBERS, MEMBERS),
-    "/vehicles": (MEMBERS, MEMBERS),
-    "/vehicles/new": (WRITERS, WRITERS),
-    "/vehicles/attach": (NOT_GET, DONE.replace("404", "302")),
-    "/vehicles/{vehicle_id}": (SEEN, SEEN),
-    "/vehicles/{vehicle_id}/edit": (EDITORS, EDITORS),
-    "/vehicles/{vehicle_id}/status": (EDITORS, EDITORS),
-    "/vehicles/{vehicle_id}/delete": (NOT_GET, DONE),
-    "/customers": (MEMBERS, MEMBERS),
-    "/customers/new": (WRITERS, WRITERS),
-    "/customers/{pk}": (SEEN, SEEN),
-    "/customers/{pk}/edit": (EDITORS, EDITORS),
-    "/customers/{pk}/attach": (NOT_GET, DONE),
-    "/customers/{pk}/delete": (NOT_GET, DONE),
-    "/files": (MEMBERS, MEMBERS),
-    "/files/templates/{kind}.csv": (MEMBERS, MEMBERS),
-    "/files/{pk}": (SEEN, SEEN),
-    "/files/{pk}/events": (SEEN, SEEN),
-    "/files/{pk}/faults/{group}": (SEEN, SEEN),
-    "/tasks": (MEMBERS, MEMBERS),
-    "/tasks/bulk": (NOT_GET.replace("403", "405"), MEMBERS.replace("200", "302")),
-    "/tasks/new": (WRITERS, WRITERS),
-    "/tasks/{pk}": (SEEN, SEEN),
-    "/tasks/{pk}/edit": (EDITORS, EDITORS),
-    "/tasks/{pk}/rules": (NOT_GET, DONE),
-    "/tasks/{pk}/{does}": (NOT_GET.replace("403", "405"), SEEN.replace("200", "302")),
-    "/rules": (MEMBERS, MEMBERS),
-    "/rules/new": (WRITERS, WRITERS),
-    "/rules/{pk}": (SEEN, SEEN),
-    "/rules/{pk}/{does}": (NOT_GET, DONE),
-    "/firings/{pk}": (SEEN, SEEN),
-    "/firings/{pk}/retry/{index}": (NOT_GET, DONE),
-    "/people": (CHIEFS, CHIEFS),
-    "/people/new": (CHIEFS, CHIEFS),
-    "/people/{pk}": (CHIEFS, CHIEFS),
-    "/people/{pk}/delete": (CHIEFS.replace("200", "405"), CHIEFS.replace("200", "302")),
-    "/keys": (CHIEFS, CHIEFS),
-    "/keys/new": (CHIEFS, CHIEFS),
-    "/keys/{pk}/revoke": (CHIEFS.replace("200", "405"), CHIEFS.replace("200", "302")),
-    "/fleets": (CHIEFS, CHIEFS),
-    "/fleets/new": (CHIEFS, CHIEFS),
-    "/fleets/{pk}": (CHIEFS, CHIEFS),
-    "/fleets/{pk}/delete": (CHIEFS.replace("200", "405"), CHIEFS.replace("200", "302")),
-}
-
-
-def _for_keys(row: str) -> str:
-    nobody = row[:3]
-    return f"{row} {nobody} {nobody} {nobody} {nobody}"
-
-
-PAGES = {
-    f"{method} {path}": _for_keys(row)
-    for path, rows in ROWS.items()
-    for method, row in zip(("GET", "POST"), rows, strict=True)
+PAGES: dict[str, str] = {
+    "GET /": EVERYBODY,
+    "POST /columns/{table}": EVERYBODY_ACTS,
+    "GET /customers": EVERYBODY,
+    "GET /customers.csv": EVERYBODY,
+    "GET /customers/new": WRITERS,
+    "POST /customers/new": WRITERS_SEND,
+    "GET /customers/{pk}": WHO_SEES_IT,
+    "POST /customers/{pk}/delete": WRITERS_ACT,
+    "GET /customers/{pk}/edit": WRITERS_WHO_SEE_IT,
+    "POST /customers/{pk}/edit": WRITERS_SEND_WHAT_THEY_SEE,
+    "POST /customers/{pk}/vehicles": WRITERS_ACT,
+    "GET /files": EVERYBODY,
+    "POST /files": WRITERS_ACT_ON_LISTS,
+    "GET /files/templates/{kind}.csv": EVERYBODY,
+    "GET /files/{pk}": WHO_SEES_IT,
+    "POST /files/{pk}/apply": WRITERS_ACT,
+    "POST /files/{pk}/cancel": WRITERS_ACT,
+    "GET /files/{pk}/events": WHO_SEES_IT,
+    "POST /files/{pk}/events": " ".join(["405"] * 9),
+    "GET /files/{pk}/row": WHO_SEES_IT,
+    "GET /firings": EVERYBODY,
+    "GET /firings/{pk}": WHO_SEES_IT,
+    "POST /firings/{pk}/actions/{index}/retry": WRITERS_ACT,
+    "GET /fleets": ADMINISTRATORS,
+    "GET /fleets/{fleet_id}": ADMINISTRATORS,
+    "POST /fleets/{fleet_id}": ADMINISTRATORS_SEND,
+    "POST /fleets/{fleet_id}/delete": ADMINISTRATORS_ACT,
+    "GET /keys": ADMINISTRATORS,
+    "GET /keys/new": ADMINISTRATORS,
+    "POST /keys/new": ADMINISTRATORS_SEND,
+    "POST /keys/{pk}/revoke": ADMINISTRATORS_ACT,
+    "GET /login": "200 302 302 302 302 200 200 200 200",
+    "POST /login": " ".join(["401"] * 9),
+    "POST /logout": EVERYBODY_ACTS,
+    "GET /new-fleet": ADMINISTRATORS,
+    "POST /new-fleet": ADMINISTRATORS_SEND,
+    "GET /new-vehicle": WRITERS,
+    "POST /new-vehicle": WRITERS_SEND,
+    "GET /people": ADMINISTRATORS,
+    "GET /people/new": ADMINISTRATORS,
+    "POST /people/new": ADMINISTRATORS_SEND,
+    "GET /people/{pk}": ADMINISTRATORS,
+    "POST /people/{pk}": ADMINISTRATORS_SEND,
+    "POST /people/{pk}/delete": ADMINISTRATORS_ACT,
+    "GET /picks/{thing}": EVERYBODY,
+    "GET /profile": EVERYBODY,
+    "POST /profile": EVERYBODY_SENDS,
+    "POST /profile/password": EVERYBODY_SENDS,
+    "GET /rules": EVERYBODY,
+    "GET /rules/new": WRITERS,
+    "GET /rules/{pk}": WHO_SEES_IT,
+    "POST /rules/{pk}/delete": WRITERS_ACT,
+    "POST /rules/{pk}/duplicate": WRITERS_ACT,
+    "POST /rules/{pk}/switch": WRITERS_ACT,
+    "GET /search": EVERYBODY,
+    "GET /tasks": EVERYBODY,
+    "POST /tasks": EVERYBODY_ACTS,
+    "GET /tasks.csv": EVERYBODY,
+    "GET /tasks/new": WRITERS,
+    "POST /tasks/new": WRITERS_SEND,
+    "GET /tasks/{pk}": WHO_SEES_IT,
+    "POST /tasks/{pk}/cancel": WHO_SEES_IT_ACTS,
+    "POST /tasks/{pk}/comments": WHO_SEES_IT.replace("200", "422"),
+    "POST /tasks/{pk}/complete": WHO_SEES_IT_ACTS,
+    "POST /tasks/{pk}/delete": WRITERS_ACT,
+    "GET /tasks/{pk}/edit": WRITERS_WHO_SEE_IT,
+    "POST /tasks/{pk}/edit": WRITERS_SEND_WHAT_THEY_SEE,
+    "GET /vehicles": EVERYBODY,
+    "POST /vehicles": WRITERS_ACT_ON_LISTS,
+    "GET /vehicles.csv": EVERYBODY,
+    "GET /vehicles/{vehicle_id}": WHO_SEES_IT,
+    "POST /vehicles/{vehicle_id}/customer": WRITERS_ACT,
+    "POST /vehicles/{vehicle_id}/delete": WRITERS_ACT,
+    "GET /vehicles/{vehicle_id}/edit": WRITERS_WHO_SEE_IT,
+    "POST /vehicles/{vehicle_id}/edit": WRITERS_WHO_SEE_IT.replace("200 200", "422 302"),
+    "GET /vehicles/{vehicle_id}/status": WRITERS_WHO_SEE_IT,
+    "POST /vehicles/{vehicle_id}/status": WRITERS_ACT,
 }

@@ -49,5 +49,7 @@ function seek() {
 document.addEventListener("htmx:afterSettle", follow);
 addEventListener("pagehide", stop);
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-follow();
+// A stream that is opened while the page loads would keep it loading.
+if (document.readyState === "complete") follow();
+else addEventListener("load", () => setTimeout(follow));
 seek();
