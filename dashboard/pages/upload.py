@@ -18,6 +18,7 @@ from dashboard.pages.files import took, uploader, uploads_seen_by
 from dashboard.pages.upload_columns import chosen_mapping, mapping_rows, selected, target_groups
 from dashboard.pages.vehicle_facts import label_of, shown_value
 from dashboard.progress import COUNTS, Pace, event, events, progress_of, state_of
+from dashboard.shown import badge
 from feed_processor.schemas import SCHEMAS
 from file_manager.exceptions import UploadIsNotResting
 from file_manager.models import Upload, UploadFault
@@ -28,6 +29,8 @@ from file_manager.tasks import ring_for_uploads
 MOST_FAULTS = 20
 STEPS = ("file", "columns", "check", "import")
 STEP_OF = {"UPLOADED": 0, "READING": 2, "REVIEW": 1, "APPLYING": 3, "APPLIED": 4, "FAILED": 4, "REVERTED": 4}
+# Of tasks, “created” is blue; of rows it is the good news.
+OUTCOME_TONES = {"created": "APPLIED"}
 CANCELABLE = ("UPLOADED", "READING", "REVIEW")
 
 
@@ -131,7 +134,9 @@ class UploadPage(OfUpload):
             "address": address_of(upload, row),
             "became": row.get("vehicle_id") or f"#{row.get('id', '')}",
             "differences": changes,
-            "told_outcome": outcome_labels()[row["outcome"]],
+            "badge": badge(
+                OUTCOME_TONES.get(row["outcome"], row["outcome"]), outcome_labels()[row["outcome"]]
+            ),
             "faults": reasons.get(row["row"], []),
         }
 

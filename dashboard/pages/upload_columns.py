@@ -99,12 +99,19 @@ def selected(upload: Upload, data: QueryDict) -> dict[int, str]:
 
 
 def chosen_mapping(upload: Upload, kind: str, choice: Mapping[int, str]) -> dict[str, str | None]:
-    """The whole choice where it differs from the plan; nothing where the plan was right."""
+    """The whole choice where it differs from the plan; nothing where the plan was right.
+
+    A field that was moved to another column leaves the column that had it by name.
+    """
+    planned = {one.header: one.field for one in mapping_rows(upload, kind)}
     mapping = {
         column["header"]: None if choice[place] == LEFT_OUT else choice[place]
         for place, column in enumerate(upload.columns)
         if choice[place]
     }
-    planned = {column["header"]: column["field"] for column in upload.columns}
-    is_planned = kind == upload.kind and all(planned[header] == field for header, field in mapping.items())
-    return {} if is_planned else mapping
+    if kind == upload.kind and all(planned[header] == field for header, field in mapping.items()):
+        return {}
+    moved = {field for header, field in mapping.items() if field and field != planned[header]}
+    return {
+        header: field for header, field in mapping.items() if field not in moved or field != planned[header]
+    }

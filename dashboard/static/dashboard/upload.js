@@ -41,6 +41,18 @@ function refresh(page, status) {
   window.htmx.ajax("GET", location.pathname + location.search, { target: "#upload", swap: "outerHTML" });
 }
 
+// A field that is chosen for one column leaves the column that had it.
+document.addEventListener("change", (event) => {
+  const chosen = event.target.closest("#review select[data-header]");
+  if (!chosen?.value || chosen.value === "-") return;
+  for (const other of document.querySelectorAll("#review select[data-header]")) {
+    if (other === chosen || other.value !== chosen.value) continue;
+    const [own] = other.querySelector("optgroup:last-child").children;
+    other.value = own.value;
+    other.closest("tr").classList.add("is-moved");
+  }
+});
+
 function seek() {
   const row = new URLSearchParams(location.search).get("row");
   if (row) document.getElementById(`row-${row}`)?.scrollIntoView({ block: "center" });
