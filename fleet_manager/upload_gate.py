@@ -25,7 +25,8 @@ from api_pattern.problems import problem
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+# Servers and frameworks each have types of their own for the three.
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 FILES = re.compile(r"/api/v1/files/?")
 # What a multipart form says beside the file.
