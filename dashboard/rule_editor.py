@@ -94,7 +94,8 @@ def _field(name: str, label: str, kind: str = "line", width: int = 12, **more: A
 
 
 def action_kinds() -> list[dict[str, Any]]:
-    at = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ") or "fleet.example"
+    at = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ")
+    at = at if "." in at else "fleet.example"
     shown = {
         "send_email": [
             _field("to", _("To"), "addresses", required=True, placeholder=f"workshop@{at}, …", list="rule-people"),

@@ -6,7 +6,7 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage as StandardMessage
 from email.utils import parsedate_to_datetime
@@ -68,6 +68,12 @@ class WrittenMail:
     sent_at: datetime | None
 
 
+def _moment(header: str | None) -> datetime | None:
+    """“-0000” says that it is UTC of an unknown place, which Python reads as no zone at all."""
+    sent_at = parsedate_to_datetime(str(header)) if header else None
+    return sent_at.replace(tzinfo=UTC) if sent_at and sent_at.tzinfo is None else sent_at
+
+
 def read_mail(action: FiringAction) -> WrittenMail | None:
     """The action's message, where e-mails go into files and this one was written."""
     folder = getattr(settings, "EMAIL_FILE_PATH", None)
@@ -82,5 +88,5 @@ def read_mail(action: FiringAction) -> WrittenMail | None:
         sender=str(message["From"]),
         subject=str(message["Subject"]),
         body=str(message.get_content()),
-        sent_at=parsedate_to_datetime(message["Date"]) if message["Date"] else None,
+        sent_at=_moment(message["Date"]),
     )

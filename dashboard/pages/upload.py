@@ -108,7 +108,7 @@ class UploadPage(OfUpload):
             first = place_of(upload, row)
         shown = rows[first : first + DEFAULT_LIMIT]
         page = first // DEFAULT_LIMIT + 1
-        reasons = reasons_of(upload, [one["row"] for one in shown if one["outcome"] == "failed"])
+        reasons = reasons_of(upload, [one["row"] for one in shown])
         return {
             "rows": [self._told(upload, one, reasons) for one in shown],
             "row_count": len(rows),
@@ -147,9 +147,9 @@ def outcome_labels() -> dict[str, str]:
 
 
 def reasons_of(upload: Upload, rows: list[int]) -> dict[int, list[str]]:
-    """Why these rows failed."""
+    """Why these rows failed, or what is worth knowing of them."""
     reasons: dict[int, list[str]] = {}
-    found = upload.faults.filter(level=UploadFault.Level.FAULT, row__in=rows).order_by("row", "id")
+    found = upload.faults.filter(row__in=rows).order_by("row", "id")
     for row, column, message in found.values_list("row", "column", "message"):
         reasons.setdefault(row, []).append(f"{column}: {message}" if column else message)
     return reasons

@@ -87,6 +87,11 @@ export class ActionCards {
     return details;
   }
 
+  isComplete() {
+    const needed = (type) => (this.kinds.find((one) => one.type === type)?.fields ?? []).filter((field) => field.required);
+    return this.actions.every(({ values }) => needed(values.type).every((field) => values[field.name]));
+  }
+
   values() {
     return this.actions.map((action) => ({ ...action.values }));
   }

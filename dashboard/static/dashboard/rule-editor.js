@@ -1,9 +1,10 @@
 // The editor of a rule: what is typed is checked as it is typed, said as a sentence, and saved through the API.
 import { h, icon, later } from "./dom.js";
 import { ActionCards } from "./rule-actions.js";
-import { places, read, isGroup, write } from "./rule-model.js";
+import { isComplete, isGroup, places, read, write } from "./rule-model.js";
 import { PatternTree } from "./rule-pattern.js";
 import { ScopePickers } from "./rule-scope.js";
+import { shapeOf } from "./rule-values.js";
 
 const form = document.querySelector("[data-rule-editor]");
 const data = JSON.parse(document.getElementById("rule-editor-data").textContent);
@@ -36,15 +37,19 @@ const body = () => ({
   actions: cards.values(),
 });
 
+// Half a condition is not asked about; half an action does not keep the sentence from being said.
 const check = later(250, async () => {
   const turn = ++asked;
-  const { name, ...others } = body();
-  const answer = await send("POST", "/api/v1/rules/validate", name ? { name, ...others } : others);
-  if (turn !== asked) return;
+  if (!isComplete(tree.root, (operator) => shapeOf(operator) !== "none")) return say("");
+  const { name, actions, ...others } = body();
+  const given = { ...others, ...(name && { name }), ...(cards.isComplete() && { actions }) };
+  const answer = await send("POST", "/api/v1/rules/validate", given);
+  if (turn !== asked) return undefined;
+  const isElsewhere = !Object.keys(answer.told.errors ?? {}).some((path) => path.startsWith("pattern"));
   if (answer.status === 200) say(answer.told.sentence);
-  else if (answer.status === 422 && !Object.keys(answer.told.errors ?? {}).some((path) => path.startsWith("pattern"))) await sayPattern(turn, others.pattern);
+  else if (answer.status === 422 && isElsewhere) await sayPattern(turn, others.pattern);
   else say("");
-  tell(answer);
+  return tell(answer);
 });
 
 async function sayPattern(turn, pattern) {
@@ -52,23 +57,27 @@ async function sayPattern(turn, pattern) {
   if (turn === asked) say(answer.told.sentence ?? "");
 }
 
+// Nothing is said yet: there is nothing to check.
+function isBlank() {
+  return [...places(tree.root)].every(([, node]) => isGroup(node) || !node.field);
+}
+
 function say(text) {
-  const isBlank = [...places(tree.root)].every(([, node]) => isGroup(node) || !node.field);
-  const shown = text || (isBlank ? words.no_sentence : words.unfinished);
+  const shown = text || (isBlank() ? words.no_sentence : words.unfinished);
   if (sentence.textContent !== shown) sentence.textContent = shown;
   sentence.classList.toggle("is-unfinished", !text);
 }
 
 function tell(answer) {
   const errors = answer.status === 422 || answer.status === 403 ? answer.told.errors ?? {} : {};
-  const isRefused = answer.status >= 400 && !Object.keys(errors).length;
+  const isRefused = answer.status >= 400 && !Object.keys(errors).length && answer.told.detail;
   tree.tell(errors, attempted);
   cards.tell(errors, attempted);
   scope.tell(errors);
   const nameless = attempted && !part("name").value.trim();
   part("name").classList.toggle("is-invalid", Boolean(errors.name) || nameless);
-  part("name-error").textContent = errors.name?.join(" ") ?? (nameless ? words.needs_name : "");
-  const count = Object.keys(errors).length;
+  part("name-error").textContent = nameless ? words.needs_name : errors.name?.join(" ") ?? "";
+  const count = Object.keys(errors).length + (nameless && !errors.name ? 1 : 0);
   trouble.textContent = isRefused ? answer.told.detail : attempted && count ? words.to_mend.replace("%n", count) : "";
   trouble.hidden = !trouble.textContent;
 }
@@ -79,7 +88,7 @@ async function save(event) {
   asked += 1;
   button.disabled = true;
   saved.hidden = true;
-  const answer = await send(rule.id ? "PUT" : "POST", rule.id ? `/api/v1/rules/${rule.id}` : "/api/v1/rules", body(), rule.id && data.etag);
+  const answer = await keep(body());
   button.disabled = false;
   tell(answer);
   if (answer.status === 412) return conflict();
@@ -87,6 +96,13 @@ async function save(event) {
   sessionStorage.removeItem(draftKey);
   location.assign(`/rules/${answer.told.id}?saved=1`);
   return undefined;
+}
+
+// Without a name nothing is stored, but everything else is checked, so that all is told at once.
+function keep({ name, ...others }) {
+  if (!name) return send("POST", "/api/v1/rules/validate", others).then((answer) => ({ ...answer, status: 422 }));
+  const given = { name, ...others };
+  return rule.id ? send("PUT", `/api/v1/rules/${rule.id}`, given, data.etag) : send("POST", "/api/v1/rules", given);
 }
 
 function conflict() {

@@ -61,3 +61,12 @@ export function nodeAt(root, path) {
   }
   return found;
 }
+
+// Whether every condition says all that it needs; what is half typed is not worth asking about.
+export function isComplete(root, takesValue) {
+  return [...places(root)].every(([, node]) => isGroup(node)
+    || (node.field && node.operator && (!takesValue(node.operator) || hasValue(node.value))));
+}
+
+const hasValue = (value) =>
+  Array.isArray(value) ? value.length > 0 && value.every(hasValue) : value !== undefined && value !== "";

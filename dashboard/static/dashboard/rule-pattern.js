@@ -52,7 +52,9 @@ export class PatternTree {
   drawCondition(node, parent) {
     const { words } = this;
     const subject = this.subjects.get(node.field);
+    // Taking a focused input away makes it tell of its change once more.
     const redraw = () => {
+      if (this.rows.get(node.key) !== row) return this.rows.get(node.key);
       const fresh = this.drawNode(node, parent);
       row.replaceWith(fresh);
       return fresh;
@@ -60,14 +62,15 @@ export class PatternTree {
     const field = h("input", {
       class: "form-control rule-field", list: "rule-fields", value: node.field, placeholder: words.field_hint,
       "aria-label": words.field, autocomplete: "off", spellcheck: "false", "data-field": true,
-      onchange: (event) => { this.choose(node, event.target.value.trim()); redraw().querySelector("[data-operator]")?.focus(); this.changed(); },
-      oninput: (event) => {
-        if (!this.subjects.has(event.target.value)) return;
-        this.choose(node, event.target.value);
-        redraw().querySelector("[data-operator]")?.focus();
-        this.changed();
-      },
+      onchange: (event) => named(event.target.value.trim()),
+      oninput: (event) => { if (this.subjects.has(event.target.value)) named(event.target.value); },
     });
+    const named = (name) => {
+      if (name === node.field) return;
+      this.choose(node, name);
+      redraw().querySelector("[data-operator]")?.focus();
+      this.changed();
+    };
     const operator = select(this.operatorsOf(subject), node.operator, {
       class: "form-select rule-operator", "aria-label": words.operator, "data-operator": true,
       onchange: (event) => {
