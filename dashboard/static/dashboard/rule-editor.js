@@ -140,6 +140,7 @@ function keepDraft() {
   sessionStorage.setItem(draftKey, JSON.stringify({ version: rule.version ?? 0, body: body() }));
 }
 
+if (new URLSearchParams(location.search).has("saved")) history.replaceState(null, "", location.pathname);
 form.addEventListener("submit", save);
 form.addEventListener("input", (event) => { if (event.target.matches("[data-part]")) changed(); });
 document.addEventListener("keydown", (event) => {
