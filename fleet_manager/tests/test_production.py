@@ -19,11 +19,16 @@ SOUND = {
 }
 
 
+def deployed() -> dict[str, str]:
+    """The environment without what a browser test of the same worker may have put there."""
+    return {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
+
+
 def manage(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=CHECKOUT,
-        env=os.environ | SOUND | {"FLEET_HOME": str(home)} | variables,
+        env=deployed() | SOUND | {"FLEET_HOME": str(home)} | variables,
         capture_output=True,
         text=True,
         check=False,
