@@ -56,7 +56,7 @@ TEMPLATES: dict[str, dict[str, str]] = {
     },
     "statuses": {
         "vehicle_id": "fleet-001-VH-001",
-        "recorded_at": "2026-11-21T08:00:00Z",
+        "recorded_at": "2026-01-31T08:00:00Z",
         "odometer_km": "48310",
         "battery_pct": "81",
         "speed_kmh": "0",
