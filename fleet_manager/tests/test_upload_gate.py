@@ -1,17 +1,27 @@
 """The gate reads no byte of a file whose sender may not hand it in."""
 
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connections
 
 from accounts.services import issue_tokens
 from accounts.tests.people import People
 from fleet_manager.upload_gate import UploadGate
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def connections_that_close() -> Iterator[None]:
+    """The gate's threads end with a test; what they opened must not outlive them."""
+    settings = connections.settings["default"]
+    kept, settings["CONN_MAX_AGE"] = settings["CONN_MAX_AGE"], 0
+    yield
+    settings["CONN_MAX_AGE"] = kept
 
 
 class Asked:
