@@ -322,10 +322,8 @@ SPECTACULAR_SETTINGS = {
 # ---------------------------------------------------------------- the product
 
 OFFLINE_AFTER_S = env.integer("OFFLINE_AFTER_S", 300, least=1)
-AHEAD_TOLERANCE_S = env.integer("AHEAD_TOLERANCE_S", 300)
 UPLOAD_MAX_BYTES = env.integer("UPLOAD_MAX_BYTES", 2 * 1024**3, least=1)
 IMPORT_CHUNK_ROWS = env.integer("IMPORT_CHUNK_ROWS", 20_000, least=1)
-IMPORT_LEASE_S = env.integer("IMPORT_LEASE_S", 15, least=2)
 ACTION_ATTEMPTS = env.integer("ACTION_ATTEMPTS", 5, least=1)
 CHANGE_BATCH_KEEP_HOURS = env.integer("CHANGE_BATCH_KEEP_HOURS", 48, least=1)
 LOGIN_ATTEMPTS_PER_MINUTE = env.integer("LOGIN_ATTEMPTS_PER_MINUTE", 10, least=1)
