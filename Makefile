@@ -25,7 +25,7 @@ stop: setup ## Stop the copy that runs on FLEET_HOME
 	@$(PY) -m fleet_manager.supervisor stop
 
 test: setup-dev ## Run all tests against a PostgreSQL and a Valkey of their own
-	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n 2 $(ARGS)
 
 lint: setup-dev ## Check style, types, layers and migrations
 	$(BIN)/ruff check .

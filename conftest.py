@@ -1,6 +1,7 @@
 """Starts PostgreSQL and Valkey for this run of the tests, before Django reads its settings.
 
-One pair of servers serves all workers of a parallel run (each has its own database and its own Redis number).
+One PostgreSQL serves all workers of a parallel run, each with a database of its own; each has a Valkey of its
+own, as what is published reaches every number of a Valkey.
 Where DATABASE_URL and REDIS_URL are given, those servers are used instead.
 """
 
@@ -18,6 +19,7 @@ from fleet_manager.supervisor.servers import Postgres, Server, Valkey
 
 STARTED: list[Child] = []
 FOLDERS: list[Path] = []
+OWN_VALKEY = "FLEET_TESTS_OWN_VALKEY"
 
 
 def start(server: Server, home: Path) -> None:
@@ -42,17 +44,24 @@ def set_up_environment() -> None:
         start(postgres, home)
         os.environ["DATABASE_URL"] = postgres.url
     if not os.environ.get("REDIS_URL"):
-        valkey = Valkey(home, environment=os.environ.copy(), durable=False)
-        start(valkey, home)
-        os.environ["REDIS_URL"] = valkey.url
+        set_up_valkey(home)
+
+
+def set_up_valkey(home: Path) -> None:
+    valkey = Valkey(home, environment=os.environ.copy(), durable=False)
+    start(valkey, home)
+    os.environ["REDIS_URL"] = valkey.url
+    os.environ[OWN_VALKEY] = "1"
 
 
 def set_up_worker(name: str) -> None:
-    """Worker gw3 uses Redis number 4 and a folder of its own; the servers are those of its parent."""
-    number = int(name.removeprefix("gw")) + 1
-    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("?db=0", f"?db={number}")
-    os.environ["FLEET_HOME"] = str(Path(os.environ["FLEET_HOME"]) / name)
+    """Worker gw3 has a folder gw3, and a Valkey in it where its parent's is one of ours."""
+    home = Path(os.environ["FLEET_HOME"]) / name
+    home.mkdir()
+    os.environ["FLEET_HOME"] = str(home)
     os.environ["DJANGO_SETTINGS_MODULE"] = "fleet_manager.settings"
+    if OWN_VALKEY in os.environ:
+        set_up_valkey(home)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -18,8 +18,7 @@ from rules.lanes import take_lane
 from rules.tests.factories import count, make_rule, make_vehicle, report
 from vehicle_management.models import LANES, ChangeBatch, VehicleStatus
 
-# One after the other: Valkey carries what is published to every worker of a parallel run.
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("listener")]
+pytestmark = pytest.mark.django_db(transaction=True)
 READING = {"vehicle_id": "VH-1", "timestamp": "2026-01-31T14:05:00Z", "odometer_km": 10_412}
 
 
