@@ -35,12 +35,11 @@ class Outcomes:
         return self.letters.count(letter)
 
 
-class MatchedTooEarly(Exception):
-    """Another import took an id of this chunk after the rows were matched: match again, and retry."""
-
-
 def apply_chunk(load: Load, first_seq: int, last_seq: int) -> Outcomes:
-    """Merge the rows ``first_seq`` to ``last_seq`` and tell each row's outcome. Raises MatchedTooEarly."""
+    """Merge the rows ``first_seq`` to ``last_seq`` and tell each row's outcome.
+
+    Raises IntegrityError where another import took an id of this chunk after the rows were matched.
+    """
     letters: dict[int, str] = {}
     objects: dict[int, int] = {}
     outcomes = Outcomes()
@@ -71,8 +70,6 @@ def _merge_vehicles(
     merged = staged.merge(load.source(), first, last)
     objects.update({**merged.known, **merged.created})
     letters.update(dict.fromkeys(merged.created, "c") | dict.fromkeys(merged.updated, "u"))
-    if merged.refused:
-        raise MatchedTooEarly(merged.refused)
 
 
 def _payload(load: Load, first: int, last: int) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ from typing import Any
 
 from msg_pattern.bus import batched, get_bus
 from msg_pattern.messages import Channel, Message, MessageType, now_text
+from rules.pending import Side, pending_since
+from rules.values import load_values
 from vehicle_management.models import ChangeBatch, Vehicle
 
 VEHICLES_OF_A_MESSAGE = 500
@@ -32,6 +34,7 @@ def _told(batch: ChangeBatch) -> Iterator[dict[str, Any]]:
             "pk", "vehicle_id", "fleet__fleet_id"
         )
     }
+    before, after = _sides(batch)
     for index, pk in enumerate(batch.vehicles):
         vehicle_id, fleet_id = names.get(pk, (None, None))
         at = batch.times[index] if batch.times else None
@@ -40,13 +43,30 @@ def _told(batch: ChangeBatch) -> Iterator[dict[str, Any]]:
             "fleet_id": fleet_id,
             "recorded_at": at.isoformat().replace("+00:00", "Z") if at else now_text(),
             "cause": batch.cause.told(batch.rows[index] if batch.rows else None),
-            "changes": dict(_changes(batch, index)),
+            "changes": dict(_changes(batch.fields, before[index], after[index])),
         }
 
 
-def _changes(batch: ChangeBatch, index: int) -> Iterable[tuple[str, list[Any]]]:
-    before = batch.old[index] if batch.old else [None] * len(batch.fields)
-    after = batch.new[index] if batch.new else [None] * len(batch.fields)
-    for name, old, new in zip(batch.fields, before, after, strict=True):
+def _sides(batch: ChangeBatch) -> tuple[Side, Side]:
+    """The values before and after, an item per vehicle."""
+    nothing = [[None] * len(batch.fields)] * len(batch.vehicles)
+    begins = batch.old is None and bool(batch.fields)
+    return batch.old or nothing, _began_as(batch) if begins else batch.new or nothing
+
+
+def _began_as(batch: ChangeBatch) -> Side:
+    """What vehicles began as: what they are, less what later batches changed."""
+    values = load_values(batch.vehicles, batch.fields, {})
+    for later in pending_since(batch.lane, fields=batch.fields, vehicles=batch.vehicles, after=batch.pk):
+        for pk, old in zip(later.vehicles, later.old or (), strict=False):
+            if pk in values:
+                values[pk].update(zip(later.fields, old, strict=True))
+    return [[values.get(pk, {}).get(name) for name in batch.fields] for pk in batch.vehicles]
+
+
+def _changes(
+    fields: Sequence[str], before: Sequence[Any], after: Sequence[Any]
+) -> Iterable[tuple[str, list[Any]]]:
+    for name, old, new in zip(fields, before, after, strict=True):
         if old != new:
             yield name, [old, new]

@@ -11,7 +11,6 @@ the scan finds nothing left to do. Batches from before the rule began are no mat
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from rules.pending import Batch, load_sides, pending_since
@@ -54,6 +53,8 @@ class Evaluation:
     _tangled: set[int] = field(default_factory=set)
     # Created, with a first status that follows in a batch of its own: the creation alone says only half.
     _half_told: set[int] = field(default_factory=set)
+    # What each batch that begins made of each vehicle, found on the way back.
+    _made: dict[tuple[int, int], Known] = field(default_factory=dict)
     _needed: frozenset[str] = frozenset()
     _seqs: Counter[tuple[int, int, int]] = field(default_factory=Counter)
 
@@ -149,14 +150,12 @@ class Evaluation:
             pk = batch.vehicles[position]
             if pk in self._tangled and pk in self._values:
                 values = self._values[pk]
+                if batch.begins:
+                    self._made[batch.pk, pk] = dict(values)
                 if batch.creates:
-                    values.update(self._nothing)
+                    values.update({**dict.fromkeys(values), "deleted_at": NOT_YET})
                 else:
                     self._put(values, columns, batch.old[position] if batch.old else None)
-
-    @cached_property
-    def _nothing(self) -> Known:
-        return {**dict.fromkeys(self._needed), "deleted_at": NOT_YET}
 
     def _columns(self, batch: Batch) -> list[tuple[int, str]]:
         return [(index, name) for index, name in enumerate(batch.fields) if name in self._needed]
@@ -168,7 +167,7 @@ class Evaluation:
                 values["fleet_id"] = self.book.fleet_ids.get(values[name])
 
     def _replay(self, batch: Batch) -> None:
-        if batch.new is None and not any(rule.pk in self.cursors for rule in batch.rules):
+        if not batch.is_walked and not any(rule.pk in self.cursors for rule in batch.rules):
             self._hold_all(batch)
             return
         columns, keeps_before = self._columns(batch), self._needs_before(batch)
@@ -177,10 +176,10 @@ class Evaluation:
             if values is None:
                 continue
             before = dict(values) if keeps_before else values
-            if batch.new is not None and pk in self._tangled:
+            if batch.begins:
+                values.update(self._made.get((batch.pk, pk), {}))
+            elif batch.new is not None and pk in self._tangled:
                 self._put(values, columns, batch.new[position])
-                if batch.creates:
-                    values["deleted_at"] = None
             if not (batch.creates and pk in self._half_told):
                 self._hold_each(batch, position, values, before, looks_closer=keeps_before)
 

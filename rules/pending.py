@@ -24,6 +24,7 @@ class Batch:
     """A change batch; ``old`` and ``new`` are read only where a vehicle changed more than once.
 
     ``is_first``: the first status of vehicles that the same transaction created, in a batch before.
+    ``is_walked``: it was walked back over, so that it can be replayed value by value.
     """
 
     pk: int
@@ -33,6 +34,7 @@ class Batch:
     rows: list[int | None] | None = None
     created_at: datetime | None = None
     is_first: bool = False
+    is_walked: bool = False
     old: Side | None = None
     new: Side | None = None
     rules: list[RunningRule] = field(default_factory=list)
@@ -81,7 +83,7 @@ def mark_done(pks: list[int]) -> None:
 def load_batches(pks: list[int]) -> list[Batch]:
     query = """
         SELECT id, fields, vehicles, cause_id, rows, created_at,
-               old IS NULL AND new IS NOT NULL AND NOT 'vehicle_id' = ANY(fields)
+               old IS NULL AND fields <> '{}' AND NOT 'vehicle_id' = ANY(fields)
         FROM vehicle_management_changebatch WHERE id = ANY(%s) ORDER BY id
     """
     with connection.cursor() as cursor:
@@ -90,28 +92,37 @@ def load_batches(pks: list[int]) -> list[Batch]:
 
 
 def load_sides(batches: Iterable[Batch]) -> None:
-    """Read the old and new values of these batches; what creates has no old ones."""
+    """Read the old and new values of these batches; what begins has no old ones, and needs no new ones."""
     held = {batch.pk: batch for batch in batches}
     query = """
-        SELECT id, CASE WHEN NOT 'vehicle_id' = ANY(fields) THEN old END, new
-        FROM vehicle_management_changebatch WHERE id = ANY(%s)
+        SELECT id, old, new FROM vehicle_management_changebatch
+        WHERE id = ANY(%s) AND old IS NOT NULL AND NOT 'vehicle_id' = ANY(fields)
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [list(held)])
         for pk, old, new in cursor:
-            held[pk].old, held[pk].new = orjson.loads(old or "null"), orjson.loads(new or "[]")
+            held[pk].old, held[pk].new = orjson.loads(old), orjson.loads(new or "[]")
+    for batch in held.values():
+        batch.is_walked = True
 
 
-def pending_since(lane: int, *, fields: Iterable[str], vehicles: Iterable[int]) -> Iterator[Batch]:
-    """Pending batches that changed ``fields`` of ``vehicles``, with their old values, the latest first."""
-    query = """
-        SELECT id FROM vehicle_management_changebatch b
-        WHERE lane = %s AND done_at IS NULL AND fields && %s::text[]
-          AND EXISTS (SELECT FROM unnest(b.vehicles) AS vehicle WHERE vehicle = ANY(%s))
-        ORDER BY id DESC
+def pending_since(
+    lane: int, *, fields: Iterable[str], vehicles: Iterable[int], after: int | None = None
+) -> Iterator[Batch]:
+    """Batches that changed ``fields`` of ``vehicles``, with their old values, the latest first.
+
+    Those that are not done, or, given one, all that came after it.
     """
+    since = "done_at IS NULL" if after is None else "id > %(after)s"
+    query = f"""
+        SELECT id FROM vehicle_management_changebatch b
+        WHERE lane = %(lane)s AND {since} AND fields && %(fields)s::text[]
+          AND EXISTS (SELECT FROM unnest(b.vehicles) AS vehicle WHERE vehicle = ANY(%(vehicles)s))
+        ORDER BY id DESC
+    """  # noqa: S608
+    params = {"lane": lane, "after": after, "fields": list(fields), "vehicles": list(vehicles)}
     with connection.cursor() as cursor:
-        cursor.execute(query, [lane, list(fields), list(vehicles)])
+        cursor.execute(query, params)
         pks = [pk for (pk,) in cursor.fetchall()]
     for start in range(0, len(pks), _SIDES_AT_ONCE):
         yield from _with_old(pks[start : start + _SIDES_AT_ONCE])

@@ -210,6 +210,9 @@ class ChangeBatch(models.Model):
     ``old`` and ``new`` are arrays as long as ``vehicles``; each item holds the values of ``fields`` in
     their order. A field's name tells its home: ``fleet``, ``customer`` and other main data by name,
     status attributes as ``status.<name>``, a vehicle's other attributes as ``attributes.<name>``.
+
+    A file's new vehicles, and their first statuses, come without both: they began as what they are, less
+    what later batches changed.
     """
 
     lane = models.PositiveSmallIntegerField()

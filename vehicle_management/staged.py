@@ -67,19 +67,17 @@ class Merged:
     created: dict[int, int] = field(default_factory=dict)
     updated: dict[int, int] = field(default_factory=dict)
     known: dict[int, int] = field(default_factory=dict)
-    refused: list[int] = field(default_factory=list)
 
 
 def merge(staged: Staged, first_seq: int, last_seq: int) -> Merged:
     """Create and update the vehicles of one chunk, within the caller's transaction.
 
-    Raises IntegrityError where an update meets a VIN that was taken meanwhile: match again, then retry.
+    Raises IntegrityError where an id or a VIN was taken meanwhile: match again, then retry.
     """
     span = {"first": first_seq, "last": last_seq}
     merged = Merged()
     targets = _targets(staged, span)
     merged.created = dict(_create(staged, span))
-    merged.refused = [row for row, target in targets if target is None and row not in merged.created]
     merged.known = {row: target for row, target in targets if target is not None}
     if merged.known:
         merged.updated = dict(_update(staged, span))
@@ -132,19 +130,13 @@ def _values(staged: Staged, of: str, params: dict[str, Any]) -> list[str]:
 
 
 def _create(staged: Staged, span: dict[str, Any]) -> list[tuple[int, int]]:
-    """``(row, primary key)`` of new vehicles; one whose id or VIN was taken meanwhile is left out."""
+    """``(row, primary key)`` of new vehicles."""
     names = [name for name in staged.fields if name not in ("fleet", "vehicle_id")]
     columns = ", ".join(_column(name) for name in names)
     values = ", ".join(f"s.{name}" for name in names)
     comma = ", " if names else ""
-    created = Staged(**{**vars(staged), "fields": ["vehicle_id", "fleet", *names]})
-    params = {
-        **span,
-        "cause": staged.cause.pk,
-        "fleet": staged.default_fleet,
-        "fields": _batch_fields(created),
-    }
-    listed = ", ".join(_values(created, "made", params))
+    fields = ["vehicle_id", "fleet", *names, *(f"attributes.{name}" for name in staged.attributes)]
+    params = {**span, "cause": staged.cause.pk, "fleet": staged.default_fleet, "fields": fields}
     sql = f"""
         WITH made AS (
             INSERT INTO {VEHICLE} (vehicle_id, fleet_id{comma}{columns}, attributes, cause_id, cause_row,
@@ -153,12 +145,11 @@ def _create(staged: Staged, span: dict[str, Any]) -> list[tuple[int, int]]:
                    COALESCE(s.attributes, '{{}}'), %(cause)s, s.row, 1, now(), now()
             {_chunk(staged, new=True)}
             ORDER BY s.seq
-            ON CONFLICT DO NOTHING
-            RETURNING *
+            RETURNING id, cause_row
         ), batches AS (
-            INSERT INTO vehicle_management_changebatch (lane, cause_id, fields, vehicles, rows, new, created_at)
+            INSERT INTO vehicle_management_changebatch (lane, cause_id, fields, vehicles, rows, created_at)
             SELECT id %% {LANES}, %(cause)s, %(fields)s, array_agg(id ORDER BY id), array_agg(cause_row ORDER BY id),
-                   jsonb_agg(jsonb_build_array({listed}) ORDER BY id), clock_timestamp()
+                   clock_timestamp()
             FROM made GROUP BY id %% {LANES}
         )
         SELECT cause_row, id FROM made"""
@@ -267,13 +258,11 @@ def _create_statuses(staged: Staged, span: dict[str, Any], created: dict[int, in
             FROM unnest(%(rows)s::int[], %(pks)s::bigint[]) AS c (row, pk)
             JOIN {staged.staging} s ON s.row = c.row AND s.seq BETWEEN %(first)s AND %(last)s
             WHERE {filled}
-            RETURNING *
+            RETURNING vehicle_id, recorded_at
         )
-        INSERT INTO vehicle_management_changebatch (lane, cause_id, fields, vehicles, rows, times, new, created_at)
+        INSERT INTO vehicle_management_changebatch (lane, cause_id, fields, vehicles, rows, times, created_at)
         SELECT made.vehicle_id %% {LANES}, %(cause)s, %(fields)s, array_agg(made.vehicle_id ORDER BY made.vehicle_id),
                array_agg(c.row ORDER BY made.vehicle_id), array_agg(made.recorded_at ORDER BY made.vehicle_id),
-               jsonb_agg(jsonb_build_array({", ".join(f"made.{name}" for name in staged.statuses)})
-                         ORDER BY made.vehicle_id),
                clock_timestamp()
         FROM made JOIN unnest(%(rows)s::int[], %(pks)s::bigint[]) AS c (row, pk) ON c.pk = made.vehicle_id
         GROUP BY made.vehicle_id %% {LANES}"""

@@ -6,8 +6,14 @@ import pytest
 
 from accounts.tests.factories import FleetFactory, UserFactory
 from customer_management.models import Customer
+from feed_processor import relay
 from file_manager.models import Upload
 from file_manager.tests.factories import counts, run, told
+from msg_pattern.memory import MemoryBus
+from msg_pattern.messages import Channel
+from rules.lanes import drain
+from rules.models import Firing
+from rules.tests.factories import is_true, make_rule
 from vehicle_management.models import AttributeType, ChangeBatch, Vehicle, VehicleChange
 
 pytestmark = pytest.mark.django_db
@@ -58,14 +64,26 @@ def test_a_changed_cell_is_an_update_with_its_history_and_an_empty_one_changes_n
 
 def test_batches_hold_old_and_new_values() -> None:
     run(FLEET)
-    created = [batch for batch in ChangeBatch.objects.all() if "make" in batch.fields]
-    assert {row[batch.fields.index("make")] for batch in created for row in batch.new} == {"PLYMOUTH", "TREK"}
-    assert all(batch.old is None for batch in created)
     ChangeBatch.objects.all().delete()
     run(FLEET.replace("PLYMOUTH", "FORD"))
     batch = ChangeBatch.objects.get()
     place = batch.fields.index("make")
     assert (batch.old[0][place], batch.new[0][place], batch.rows) == ("PLYMOUTH", "FORD", [2])
+
+
+def test_a_new_vehicle_is_told_as_it_began_though_it_changed_before_anyone_listened(monkeypatch) -> None:
+    bus = MemoryBus()
+    monkeypatch.setattr(relay, "get_bus", lambda: bus)
+    run(FLEET)
+    run(FLEET.replace("PLYMOUTH", "FORD").replace("10,412", "10,500"))
+    with bus.subscribe(Channel.TELEMETRY_PROCESSED):
+        relay.publish_batches(list(ChangeBatch.objects.order_by("pk")))
+    told = [item for _channel, message in bus.published for item in message.data]
+    changes = [item["changes"] for item in told if item["vehicle_id"] == "01035"]
+    makes = [change["make"] for change in changes if "make" in change]
+    odometers = [change["status.odometer_km"] for change in changes if "status.odometer_km" in change]
+    assert makes == [[None, "PLYMOUTH"], ["PLYMOUTH", "FORD"]]
+    assert odometers == [[None, 10_412.0], [10_412.0, 10_500.0]]
 
 
 def test_rows_that_name_a_vehicle_again_are_told_and_the_last_one_wins() -> None:
@@ -181,7 +199,6 @@ def test_a_column_of_dates_is_read_one_way() -> None:
 def test_a_long_file_that_changes_its_mind_late_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first rows say numbers and month first; a later one says otherwise for the whole column."""
     monkeypatch.setattr("file_manager.run.FIRST_ROWS", 2)
-    monkeypatch.setattr("feed_processor.blocks.BLOCK_ROWS", 2)
     monkeypatch.setattr("feed_processor.blocks.read_blocks.__defaults__", (2,))
     fleet = FleetFactory(date_order="MDY")
     upload = run(
@@ -193,6 +210,19 @@ def test_a_long_file_that_changes_its_mind_late_is_read_anew(monkeypatch: pytest
     assert (str(vehicle.in_service_date), vehicle.attributes) == ("2020-02-01", {"Doors": "4"})
 
 
+def test_a_file_of_many_small_bundles_is_loaded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look-ups of customers and notes of faults take their turns with the copying of rows."""
+    monkeypatch.setattr("feed_processor.blocks.read_blocks.__defaults__", (3,))
+    monkeypatch.setattr("feed_processor.stage.BUNDLE_ROWS", 7)
+    FleetFactory(fleet_id="north")
+    Customer.objects.bulk_create(Customer(name=f"C{n}") for n in range(200))
+    rows = [f"V{n},C{n},{-1 if n % 10 == 0 else n}" for n in range(200)]
+    upload = run("vehicle_id,customer,odometer\n" + "\n".join(rows) + "\n")
+    assert counts(upload) == {"created": 180, "failed": 20}
+    assert upload.faults.count() == 20
+    assert Vehicle.objects.get(vehicle_id="V199").customer.name == "C199"
+
+
 def test_formulas_and_odd_characters_are_stored_as_they_are() -> None:
     run('vehicle_id,notes\nA,"=1+1 \\ tab\there\nline"\n')
     assert Vehicle.objects.get().notes == "=1+1 \\ tab\there\nline"
@@ -202,3 +232,13 @@ def test_a_file_that_cannot_be_read_fails_and_nothing_of_it_is_applied() -> None
     upload = run('vehicle_id,make\nA,Ford\nB,"open\nC,x\n')
     assert (upload.status, Vehicle.objects.count()) == (Upload.Status.FAILED, 0)
     assert upload.faults.get().row == 0
+
+
+def test_a_new_vehicle_crosses_as_it_began_though_it_fell_back_before_anyone_looked() -> None:
+    rule = make_rule()
+    run(FLEET)
+    run(FLEET.replace("10,412", "9,000"))
+    drain()
+    firing = Firing.objects.get(rule=rule)
+    assert (firing.vehicle.vehicle_id, is_true(rule, firing.vehicle)) == ("01035", False)
+    assert "10,412" in firing.explanation
