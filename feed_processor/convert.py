@@ -117,41 +117,30 @@ class Column:
         return left + right, left_faults + right_faults
 
     def _remembered(self, cells: Sequence[str]) -> tuple[list[str], list[tuple[int, Refused]]]:
-        memo = self._memo
         try:
-            return [memo[cell] for cell in cells], []
+            texts = [self._memo[cell] for cell in cells]
         except KeyError:
-            return self._learn(cells)
+            self._learn(set(cells))
+            texts = [self._memo[cell] for cell in cells]
+        refused = self._refused
+        if refused.keys().isdisjoint(cells):
+            return texts, []
+        return texts, [(index, refused[cell]) for index, cell in enumerate(cells) if cell in refused]
 
-    def _learn(self, cells: Sequence[str]) -> tuple[list[str], list[tuple[int, Refused]]]:
+    def _learn(self, cells: set[str]) -> None:
         if len(self._memo) > MEMO_SIZE:
             self._memo = {"": NULL, CLEAR: NULL}
-        faults: list[tuple[int, Refused]] = []
-        texts = []
-        memo, refused = self._memo, self._refused
-        for index, cell in enumerate(cells):
-            text = memo.get(cell)
-            if text is None:
-                text = self._parsed(cell)
-                if cell in refused:
-                    faults.append((index, refused[cell]))
-            texts.append(text)
-        return texts, faults
+            self._refused.clear()
+        for cell in cells.difference(self._memo):
+            self._memo[cell] = self._parsed(cell)
 
     def _parsed(self, cell: str) -> str:
-        """A refused cell is not remembered as good, so that each row that holds it is told."""
-        if cell in self._refused:
-            return NULL
         trimmed = cell.strip()
         try:
-            text = self._checked(trimmed) if trimmed else NULL
+            return self._checked(trimmed) if trimmed else NULL
         except Refused as error:
-            if len(self._refused) > MEMO_SIZE:
-                self._refused.clear()
             self._refused[cell] = error
             return NULL
-        self._memo[cell] = text
-        return text
 
     def _checked(self, trimmed: str) -> str:
         if "\x00" in trimmed:

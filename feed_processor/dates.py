@@ -12,6 +12,7 @@ MONTHS = {
     )
 }
 ORDERS = frozenset({"YMD", "DMY", "MDY"})
+_YEAR_FIRST = frozenset({"YMD"})
 
 _TIME = (
     r"(?:[T\s]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>[.,]\d{1,9})?)?"
@@ -34,7 +35,8 @@ _COMPACT = re.compile(r"\s*(?P<a>(?:19|20)\d{2})(?P<b>\d{2})(?P<c>\d{2})\s*\Z")
 def orders_of(text: str) -> frozenset[str]:
     """The orders in which the text is a date; every order where it has a name or needs none."""
     if found := _NUMERIC.match(text):
-        return frozenset(order for order in ORDERS if _numeric_date(found, order) is not None)
+        possible = _YEAR_FIRST if len(found["a"]) > 2 else ORDERS
+        return frozenset(order for order in possible if _numeric_date(found, order) is not None)
     return ORDERS if _named_date(text) else frozenset()
 
 

@@ -95,15 +95,20 @@ def _match_vehicles(load: Load) -> None:
         LEFT JOIN {VEHICLE} v ON v.id = {target}"""
     if source.statuses:
         joins += f" LEFT JOIN {STATUS} t ON t.vehicle_id = v.id"
-    if not _rows(
-        f"SELECT FROM {table} WHERE vehicle_id IS NULL AND COALESCE(vin, plate) IS NOT NULL LIMIT 1"
-    ):
+    if not _names_by_other_keys(table):
         # Every row names its vehicle by the id: it is found and compared in one join.
         target = "v.id"
         joins = f"LEFT JOIN {VEHICLE} v ON v.vehicle_id = s.vehicle_id AND v.deleted_at IS NULL"
         joins += f" LEFT JOIN {STATUS} t ON t.vehicle_id = v.id" if source.statuses else ""
     same = f"v.id IS NOT NULL AND NOT ({says_something_new(source)})"
     _make(table, target, joins, "COALESCE(s.vehicle_id, s.vin, s.plate) IS NULL", same)
+
+
+def _names_by_other_keys(table: str) -> bool:
+    """Whether a row names its vehicle by VIN or plate alone."""
+    return bool(
+        _rows(f"SELECT FROM {table} WHERE vehicle_id IS NULL AND COALESCE(vin, plate) IS NOT NULL LIMIT 1")
+    )
 
 
 def _unique_by(column: str, table: str) -> str:
@@ -164,10 +169,13 @@ def _refuse(table: str, condition: str, joins: str, shown: str, params: Any = No
 
 def _vehicle_faults(table: str, actor: Actor) -> Iterator[Fault]:
     yield from _invisible(table, actor)
-    yield from _of_several(table)
+    by_other_keys = _names_by_other_keys(table)
+    if by_other_keys:
+        yield from _of_several(table)
     yield from _of_another(table, "vin", "AND length(s.vin) = 17")
     yield from _of_another(table, "plate", "AND m.target IS NOT NULL")
-    _join_by_vin(table)
+    if by_other_keys:
+        _join_by_vin(table)
     yield from _vin_twice(table)
 
 

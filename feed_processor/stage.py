@@ -24,6 +24,7 @@ from feed_processor.convert import (
     parser_for,
     sweep_for,
 )
+from feed_processor.copying import CopyingBehind
 from feed_processor.dates import settle_order
 from feed_processor.dialect import MISSING, Dialect
 from feed_processor.free_columns import FreeColumn
@@ -49,6 +50,7 @@ TABLES: dict[str, dict[str, str]] = {
         "cleared": "text[]",
     },
 }  # fmt: skip
+BUNDLE_ROWS = 10_000
 NO_KEY = {
     "vehicles": gettext_lazy("The row names no vehicle: fill vehicle_id, VIN or plate."),
     "statuses": gettext_lazy("The row names no vehicle: fill vehicle_id, VIN or plate."),
@@ -251,23 +253,24 @@ class Stager:
     ) -> Iterable[int]:
         """Places of the rows that have a key and no fault; rows without a key become faults here."""
         faulty = {fault.row for fault in faults if fault.level == "FAULT"}
-        keys = [values[name] for name in self._key_columns() if name in values]
-        empty = (
-            [row == (NULL,) * len(keys) for row in zip(*keys, strict=True)]
-            if keys
-            else [True] * len(block.numbers)
-        )
-        if not faulty and not any(empty):
+        empty = self._without_key(values, len(block.numbers))
+        if not faulty and not empty:
             return range(len(block.numbers))
         good = []
         for index, row in enumerate(block.numbers):
             if row in faulty:
                 continue
-            if empty[index]:
+            if index in empty:
                 faults.append(Fault(row, "", "", "no_key", str(NO_KEY[self.kind])))
             else:
                 good.append(index)
         return good
+
+    def _without_key(self, values: dict[str, list[str]], count: int) -> set[int]:
+        keys = [values[name] for name in self._key_columns() if name in values]
+        if any(NULL not in key for key in keys):
+            return set()
+        return {index for index in range(count) if all(key[index] == NULL for key in keys)}
 
     def _key_columns(self) -> tuple[str, ...]:
         if self.kind == "statuses":
@@ -329,21 +332,44 @@ def create_table(kind: str, table: str) -> None:
         cursor.execute(f"CREATE UNLOGGED TABLE {table} ({columns}) WITH (autovacuum_enabled = false)")
 
 
+@dataclass
+class Bundle:
+    """Blocks that go to the database together; ``rows`` are those of the file so far."""
+
+    names: Sequence[str]
+    rows: int = 0
+    lines: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
 def stage(
-    stream: BinaryIO, dialect: Dialect, stager: Stager, on_block: Callable[[int, list[Fault]], None]
+    stream: BinaryIO, dialect: Dialect, stager: Stager, on_bundle: Callable[[int, list[Fault]], None]
 ) -> int:
     """Copy the whole file into a new staging table, in the caller's transaction; answers its rows.
 
-    ``on_block`` is given the rows read so far and the faults of each block.
+    ``on_bundle`` is given the rows read so far and the faults of each bundle of rows.
     """
     create_table(stager.kind, stager.table)
-    read = 0
-    with transaction.atomic(), connection.cursor() as cursor:
-        for block in read_blocks(stream, dialect):
-            lines, faults = stager.lines(block)
-            sql = f"COPY {stager.table} ({', '.join(stager.names)}) FROM STDIN"
-            with cursor.copy(sql) as copy:
-                copy.write("\n".join(lines) + "\n" if lines else "")
-            read += len(block)
-            on_block(read, faults)
-    return read
+    rows = 0
+    with transaction.atomic(), connection.cursor() as cursor, CopyingBehind(cursor) as copying:
+        for bundle in _bundles(stream, dialect, stager):
+            rows = bundle.rows
+            copying.wait()
+            on_bundle(rows, bundle.faults)
+            if bundle.lines:
+                copying.start(f"COPY {stager.table} ({', '.join(bundle.names)}) FROM STDIN", bundle.lines)
+    return rows
+
+
+def _bundles(stream: BinaryIO, dialect: Dialect, stager: Stager) -> Iterator[Bundle]:
+    bundle = Bundle(())
+    for block in read_blocks(stream, dialect):
+        lines, faults = stager.lines(block)
+        if len(bundle.lines) >= BUNDLE_ROWS or (bundle.lines and bundle.names != stager.names):
+            yield bundle
+            bundle = Bundle((), bundle.rows)
+        bundle.names = stager.names
+        bundle.rows += len(block)
+        bundle.lines += lines
+        bundle.faults += faults
+    yield bundle

@@ -19,7 +19,7 @@ from vehicle_management.attributes import STATUSES
 from vehicle_management.registry import kind_of
 
 SAMPLES = 5
-MOST_SEEN = 5_000
+MOST_SEEN = 20_000
 TRIALS = 50
 
 
