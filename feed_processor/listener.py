@@ -1,24 +1,25 @@
 """What listens: the lanes (rules and the relay), and the readings of other programs.
 
 Each loop lives in a thread of its own, holds its own database connection, and outlives the restart of
-the database and of the bus: it waits a moment, and goes on.
+the database and of the bus: it waits a moment, and goes on. What a single lane or message breaks is told
+in the log and holds up no other.
 """
 
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import orjson
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from redis.exceptions import RedisError
 
 from feed_processor.readings import take_readings
 from feed_processor.relay import publish_batches
-from msg_pattern.bus import get_bus
+from msg_pattern.bus import Consumer, Entry, get_bus
 from msg_pattern.messages import Channel
 from rules.lanes import drain_lane, take_lane
 from vehicle_management.models import LANES
@@ -31,6 +32,7 @@ TAKEN_AT_ONCE = 500
 GROUP = "feed"
 # Two listeners hear one published reading; what a program says again within this time says nothing new.
 SAME_WITHIN_S = 2.0
+SERVER_IS_AWAY = (OperationalError, InterfaceError, RedisError, OSError)
 
 
 class Listener:
@@ -64,16 +66,22 @@ class Listener:
             Path(path).touch()
 
     def _go_on(self, name: str) -> None:
-        """Run a loop, and again when a server that it needs was away."""
+        """Run a loop, and again when a server that it needs was away, or when it broke."""
         while not self._stopping.is_set():
             try:
                 self._loops[name]()
-            except (DatabaseError, InterfaceError, RedisError, OSError) as error:
+            except SERVER_IS_AWAY as error:
                 log.warning("listener waits for a server", loop=name, reason=str(error).strip()[:200])
-                connections.close_all()
-                self._alive[name] = time.monotonic()
-                self._stopping.wait(0.5)
+                self._rest(name, 0.5)
+            except Exception:
+                log.exception("listener's loop broke and begins anew", loop=name)
+                self._rest(name, SWEEP_EVERY_S)
         connections.close_all()
+
+    def _rest(self, name: str, seconds: float) -> None:
+        connections.close_all()
+        self._alive[name] = time.monotonic()
+        self._stopping.wait(seconds)
 
     def _turns(self, name: str) -> bool:
         self._alive[name] = time.monotonic()
@@ -108,7 +116,7 @@ class Listener:
             entries = consumer.take(TAKEN_AT_ONCE, timeout_s=1.0)
             if entries:
                 close_old_connections()
-                take_readings(consumer, entries)
+                take_or_reject(consumer, entries)
 
 
 def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: True) -> None:
@@ -116,12 +124,35 @@ def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: Tru
     for lane in lanes:
         if not may_go_on():
             return
-        with take_lane(lane) as taken:
-            if taken:
-                drain_lane(lane, publish_batches, may_go_on)
+        try:
+            with take_lane(lane) as taken:
+                if taken:
+                    drain_lane(lane, publish_batches, may_go_on)
+        except SERVER_IS_AWAY:
+            raise
+        except Exception:
+            log.exception("lane cannot be worked on", lane=lane)
+
+
+def take_or_reject(consumer: Consumer, entries: Sequence[Entry]) -> None:
+    """Take readings; of several that cannot be taken together, the one that breaks us is put aside."""
+    try:
+        take_readings(consumer, entries)
+    except SERVER_IS_AWAY:
+        raise
+    except Exception as error:
+        if len(entries) > 1:
+            for entry in entries:
+                take_or_reject(consumer, [entry])
+            return
+        log.exception("reading breaks the listener", entry=entries[0].id)
+        consumer.reject(entries[0], f"It cannot be taken: {type(error).__name__}.")
 
 
 def _lanes_of(heard: tuple[str, bytes] | None) -> set[int]:
-    if heard is None:
+    """What a bell names; one that nobody of us rang names nothing, and the sweep finds what is to be done."""
+    try:
+        return set(range(LANES)).intersection(orjson.loads(heard[1])["data"]["lanes"]) if heard else set()
+    except (ValueError, TypeError, KeyError):
+        log.warning("bell not understood", channel=Channel.CHANGES)
         return set()
-    return set(orjson.loads(heard[1])["data"]["lanes"])

@@ -19,43 +19,45 @@ from vehicle_management.recording import StatusRow, record_statuses
 
 @dataclass
 class Outcomes:
-    """What became of a chunk's rows, in their order: a letter each, and the object's primary key or 0.
+    """What became of a chunk's rows: ``merged`` tells ``{row: (letter, primary key or 0)}``.
 
-    ``changes`` tells ``{row: (primary key, {field: [before, after]})}`` of rows whose objects keep no
-    history of their own (customers and tasks).
+    Rows that were settled before, and those that changed nothing, are not among them. ``changes`` tells
+    ``{row: (primary key, {field: [before, after]})}`` of rows whose objects keep no history of their own
+    (customers and tasks).
     """
 
-    rows: list[int] = field(default_factory=list)
-    letters: list[str] = field(default_factory=list)
-    object_ids: list[int] = field(default_factory=list)
+    merged: dict[int, tuple[str, int]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     changes: dict[int, tuple[int, dict[str, list[Any]]]] = field(default_factory=dict)
 
-    def count(self, letter: str) -> int:
-        return self.letters.count(letter)
+
+# A letter and an object for each row of the chunk, in the order of their numbers.
+OUTCOME_ARRAYS = """
+    SELECT array_agg(m.row ORDER BY m.seq) AS rows,
+           string_agg(COALESCE(m.outcome, done.letter, '='), '' ORDER BY m.seq) AS outcomes,
+           array_agg(COALESCE(done.pk, m.target, 0) ORDER BY m.seq) AS object_ids
+    FROM {table}_matched m
+    LEFT JOIN unnest(%(rows)s::int[], string_to_array(%(letters)s, NULL), %(pks)s::bigint[])
+        AS done (row, letter, pk) ON done.row = m.row
+    WHERE m.seq BETWEEN %(first)s AND %(last)s"""
+
+
+def outcome_arrays(load: Load, outcomes: Outcomes) -> tuple[str, dict[str, str]]:
+    """SQL for ``(rows, outcomes, object_ids)`` of the chunk ``first`` to ``last``, and its parameters."""
+    params = {
+        "rows": staged.array_text(outcomes.merged),
+        "letters": "".join(letter for letter, _pk in outcomes.merged.values()),
+        "pks": staged.array_text(pk for _letter, pk in outcomes.merged.values()),
+    }
+    return OUTCOME_ARRAYS.format(table=load.table), params
 
 
 def apply_chunk(load: Load, first_seq: int, last_seq: int) -> Outcomes:
-    """Merge the rows ``first_seq`` to ``last_seq`` and tell each row's outcome.
+    """Merge the rows ``first_seq`` to ``last_seq`` and tell their outcomes.
 
     Raises IntegrityError where another import took an id of this chunk after the rows were matched.
     """
-    letters: dict[int, str] = {}
-    objects: dict[int, int] = {}
-    outcomes = Outcomes()
-    MERGES[load.kind](load, first_seq, last_seq, letters, objects, outcomes)
-    for row, settled, target in _matched(load, first_seq, last_seq):
-        outcomes.rows.append(row)
-        outcomes.letters.append(settled or letters.get(row, "="))
-        outcomes.object_ids.append(objects.get(row, target or 0))
-    return outcomes
-
-
-def _matched(load: Load, first_seq: int, last_seq: int) -> list[tuple[int, str | None, int | None]]:
-    return _rows(
-        f"SELECT row, outcome, target FROM {load.table}_matched WHERE seq BETWEEN %s AND %s ORDER BY seq",
-        [first_seq, last_seq],
-    )
+    return MERGES[load.kind](load, first_seq, last_seq)
 
 
 def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -64,12 +66,10 @@ def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def _merge_vehicles(
-    load: Load, first: int, last: int, letters: dict[int, str], objects: dict[int, int], outcomes: Outcomes
-) -> None:
+def _merge_vehicles(load: Load, first: int, last: int) -> Outcomes:
     merged = staged.merge(load.source(), first, last)
-    objects.update({**merged.known, **merged.created})
-    letters.update(dict.fromkeys(merged.created, "c") | dict.fromkeys(merged.updated, "u"))
+    created = {row: ("c", pk) for row, pk in merged.created.items()}
+    return Outcomes(created | {row: ("u", pk) for row, pk in merged.updated.items()})
 
 
 def _payload(load: Load, first: int, last: int) -> list[dict[str, Any]]:
@@ -89,14 +89,11 @@ def _payload(load: Load, first: int, last: int) -> list[dict[str, Any]]:
     return items
 
 
-def _merge_statuses(
-    load: Load, first: int, last: int, letters: dict[int, str], objects: dict[int, int], outcomes: Outcomes
-) -> None:
+def _merge_statuses(load: Load, first: int, last: int) -> Outcomes:
     rows = [_status_row(item) for item in _payload(load, first, last)]
     changed = record_statuses(rows, cause=load.cause.data, received_at=load.received_at)
-    letters.update(
-        {row.row: "u" for row, did in zip(rows, changed, strict=True) if did and row.row is not None}
-    )
+    told = zip(rows, changed, strict=True)
+    return Outcomes({row.row: ("u", row.vehicle) for row, did in told if did and row.row is not None})
 
 
 def _status_row(item: Mapping[str, Any]) -> StatusRow:
@@ -107,33 +104,24 @@ def _status_row(item: Mapping[str, Any]) -> StatusRow:
     return StatusRow(item["vehicle"], values, item["at"], item["row"])
 
 
-def _merge_customers(
-    load: Load, first: int, last: int, letters: dict[int, str], objects: dict[int, int], outcomes: Outcomes
-) -> None:
-    rows = _payload(load, first, last)
-    _take(merge_customers(rows, by=load.actor, cause=load.cause), letters, objects, outcomes)
+def _merge_customers(load: Load, first: int, last: int) -> Outcomes:
+    return _told(merge_customers(_payload(load, first, last), by=load.actor, cause=load.cause))
 
 
-def _merge_tasks(
-    load: Load, first: int, last: int, letters: dict[int, str], objects: dict[int, int], outcomes: Outcomes
-) -> None:
-    rows = _payload(load, first, last)
-    _take(merge_tasks(rows, by=load.actor, cause=load.cause), letters, objects, outcomes)
+def _merge_tasks(load: Load, first: int, last: int) -> Outcomes:
+    return _told(merge_tasks(_payload(load, first, last), by=load.actor, cause=load.cause))
 
 
-def _take(
-    merged: Sequence[Any], letters: dict[int, str], objects: dict[int, int], outcomes: Outcomes
-) -> None:
-    for result in merged:
-        letters[result.row] = result.outcome
-        if result.pk:
-            objects[result.row] = result.pk
-        if result.outcome == "u":
-            outcomes.changes[result.row] = (result.pk, result.changes)
-        if result.outcome == "f":
-            outcomes.faults.append(
-                Fault(result.row, result.column, result.value, result.code, result.message)
-            )
+def _told(merged: Sequence[Any]) -> Outcomes:
+    return Outcomes(
+        {result.row: (result.outcome, result.pk or 0) for result in merged},
+        [
+            Fault(result.row, result.column, result.value, result.code, result.message)
+            for result in merged
+            if result.outcome == "f"
+        ],
+        {result.row: (result.pk, result.changes) for result in merged if result.outcome == "u"},
+    )
 
 
 MERGES = {

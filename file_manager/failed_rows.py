@@ -5,25 +5,14 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from api_pattern.streaming import safe_cell
 from feed_processor.blocks import Block, read_blocks
+from feed_processor.convert import cell_text
 from feed_processor.dialect import MISSING, Dialect
 from file_manager import storage
 from file_manager.models import Upload, UploadFault
 
 WHY = "why"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def safe_cell(value: Any) -> str:
-    """A text that a spreadsheet would run as a formula begins with an apostrophe."""
-    text = "" if value is MISSING or value is None else value if isinstance(value, str) else str(value)
-    if not text.startswith(FORMULA_STARTS):
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return f"'{text}"
-    return text
 
 
 def failed_rows_csv(upload: Upload) -> Iterator[str]:
@@ -43,10 +32,14 @@ def _failed(upload: Upload, block: Block, headers: list[str]) -> Iterator[str]:
     for index, number in enumerate(block.numbers):
         if number in reasons:
             cells = [block.columns[header][index] if header in block.columns else "" for header in headers]
-            yield _line([str(number), *map(safe_cell, cells), reasons[number]])
+            yield _line([str(number), *map(_cell, cells), reasons[number]])
     for number, bad in block.bad:
         filler = [""] * (len(headers) - 1)
         yield _line([str(number), safe_cell(bad.value), *filler, reasons.get(number, bad.message)])
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is MISSING or value is None else safe_cell(cell_text(value))
 
 
 def _reasons(upload: Upload, first: int, last: int) -> dict[int, str]:
@@ -58,7 +51,7 @@ def _reasons(upload: Upload, first: int, last: int) -> dict[int, str]:
     return reasons
 
 
-def _line(cells: list[str]) -> str:
+def _line(cells: list[Any]) -> str:
     out = io.StringIO()
     csv.writer(out).writerow(cells)
     return out.getvalue()

@@ -49,7 +49,6 @@ class Upload(models.Model):
         help_text=_("[{header, samples, field, how}] in the file's order: what each column became."),
     )
     mapping = models.JSONField(default=dict, help_text=_("What the person chose: {header: field or null}."))
-    total_is_final = models.BooleanField(default=False)
     rows_total = models.PositiveIntegerField(default=0)
     rows_read = models.PositiveIntegerField(default=0)
     rows_created = models.PositiveIntegerField(default=0)
@@ -57,7 +56,10 @@ class Upload(models.Model):
     rows_unchanged = models.PositiveIntegerField(default=0)
     rows_repeated = models.PositiveIntegerField(default=0)
     rows_failed = models.PositiveIntegerField(default=0)
-    attempts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0, help_text=_("How often a worker took it up."))
+    breaks = models.PositiveIntegerField(
+        default=0, help_text=_("How often it stopped on an error that nobody foresaw.")
+    )
     cancel_requested = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)

@@ -7,14 +7,14 @@ chunks that are done are passed over.
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from accounts.models import Fleet
 from feed_processor.blocks import BLOCK_ROWS
 from feed_processor.convert import Fault
 from feed_processor.dialect import Dialect, UnreadableFile
-from feed_processor.load import Outcomes, apply_chunk, drop_tables, staged_rows
+from feed_processor.load import Outcomes, apply_chunk, drop_tables, outcome_arrays, staged_rows
 from feed_processor.plan import (
     BadMapping,
     PlannedColumn,
@@ -42,12 +42,12 @@ from file_manager import storage
 from file_manager.faults import add_faults, add_file_fault, forget_faults
 from file_manager.models import Upload, UploadChange, UploadChunk
 from file_manager.profiles import remembered_mapping
-from vehicle_management.staged import array_text
 
 log = structlog.get_logger(__name__)
 
 LOCK_CLASS = 7_001
 RETRIES = 5
+MOST_BREAKS = 3
 FIRST_ROWS = 20_000
 PROGRESS_ROWS = 50_000
 COUNTERS = {
@@ -101,9 +101,22 @@ def calm_collector() -> Iterator[None]:
         gc.unfreeze()
 
 
-@calm_collector()
 def run_upload(upload: Upload) -> None:
-    """Bring the upload as far as it goes: to APPLIED, REVIEW or FAILED. The caller holds it."""
+    """Bring the upload as far as it goes: to APPLIED, REVIEW or FAILED. The caller holds it.
+
+    Raises OperationalError and InterfaceError: the database is away, and the upload is taken up again.
+    """
+    try:
+        _run(upload)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("import breaks", upload=upload.pk)
+        _note_break(upload, error)
+
+
+@calm_collector()
+def _run(upload: Upload) -> None:
     Upload.objects.filter(pk=upload.pk).update(
         attempts=F("attempts") + 1, started_at=upload.started_at or timezone.now()
     )
@@ -147,6 +160,19 @@ def _fail(upload: Upload, code: str, message: str) -> None:
         drop_tables(_table(upload))
         add_file_fault(upload, code, message)
         _set(upload, status=Upload.Status.FAILED, finished_at=timezone.now())
+
+
+def _note_break(upload: Upload, error: Exception) -> None:
+    """What was not foreseen may pass: it is tried again, and told when it does not."""
+    upload.breaks += 1
+    Upload.objects.filter(pk=upload.pk).update(breaks=upload.breaks)
+    if upload.breaks >= MOST_BREAKS:
+        message = _(
+            "The import stopped %(times)d times on an error of ours (%(error)s). Rows of finished chunks are applied;"
+            " upload the file again when it is mended, and the rest follows."
+        )
+        with suppress(Canceled):
+            _fail(upload, "broken", message % {"times": upload.breaks, "error": type(error).__name__})
 
 
 def _rest_in_review(upload: Upload, message: str) -> None:
@@ -316,27 +342,22 @@ def _is_contention(error: Exception) -> bool:
 def _apply_chunk(upload: Upload, load: Load, first: int, last: int) -> None:
     outcomes = apply_chunk(load, first, last)
     add_faults(upload, outcomes.faults)
-    _note_done(upload, first, last, outcomes)
+    letters = _note_done(upload, first, last, *outcome_arrays(load, outcomes))
     _keep_changes(upload, outcomes)
-    counts = {name: F(name) + outcomes.count(letter) for letter, name in COUNTERS.items()}
+    counts = {name: F(name) + letters.count(letter) for letter, name in COUNTERS.items()}
     Upload.objects.filter(pk=upload.pk).update(**counts)
 
 
-def _note_done(upload: Upload, first: int, last: int, outcomes: Outcomes) -> None:
+def _note_done(upload: Upload, first: int, last: int, arrays: str, params: dict[str, str]) -> str:
+    """Write down what became of each row; answers a letter per row."""
     table = UploadChunk._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} (upload_id, first_seq, last_seq, rows, outcomes, object_ids, done_at)"
-            " VALUES (%s, %s, %s, %s::int[], %s, %s::bigint[], now())",
-            [
-                upload.pk,
-                first,
-                last,
-                array_text(outcomes.rows),
-                "".join(outcomes.letters),
-                array_text(outcomes.object_ids),
-            ],
+            f"""INSERT INTO {table} (upload_id, first_seq, last_seq, done_at, rows, outcomes, object_ids)
+                SELECT %(upload)s, %(first)s, %(last)s, now(), told.* FROM ({arrays}) told RETURNING outcomes""",
+            {**params, "upload": upload.pk, "first": first, "last": last},
         )
+        return str(cursor.fetchone()[0])
 
 
 def _keep_changes(upload: Upload, outcomes: Outcomes) -> None:

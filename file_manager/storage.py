@@ -10,6 +10,9 @@ from uuid import uuid4
 from django.core.files.base import File
 from django.core.files.storage import Storage, storages
 from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from feed_processor.dialect import UnreadableFile
 
 BLOCK = 1 << 20
 
@@ -30,9 +33,18 @@ def keep(file: IO[bytes]) -> tuple[str, int, str]:
     return stored_as, size, digest.hexdigest()
 
 
+def is_kept(stored_as: str) -> bool:
+    return uploads().exists(stored_as)
+
+
 @contextmanager
 def opened(stored_as: str) -> Iterator[BinaryIO]:
-    """The stored file as a stream that can be sought, also where the storage has none of these."""
+    """The stored file as a stream that can be sought, also where the storage has none of these.
+
+    Raises UnreadableFile where it is gone.
+    """
+    if not is_kept(stored_as):
+        raise UnreadableFile(_("The file is no longer in the storage; upload it again."))
     with uploads().open(stored_as, "rb") as file:
         raw: Any = file.file
         if getattr(raw, "seekable", lambda: False)():

@@ -1,18 +1,19 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import FileResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors import sender_of
 from api_pattern.exceptions import BodyTooLarge, Unprocessable
+from api_pattern.streaming import SteadyFile, csv_answer, json_answer
 from api_pattern.views import ListRows, RetrieveRow
 from file_manager import services, storage
 from file_manager.failed_rows import failed_rows_csv
@@ -111,23 +112,27 @@ class UploadViewSet(ListRows, RetrieveRow):
         """Every fault by row and column; as CSV, the failed rows as they were with a column that says why."""
         upload = self.get_object()
         if request.query_params.get("format") == "csv":
-            answer = StreamingHttpResponse(failed_rows_csv(upload), content_type="text/csv; charset=utf-8")
-            answer["Content-Disposition"] = f'attachment; filename="failed-rows-{upload.pk}.csv"'
-            return answer
+            self._demand_stored(upload)
+            return csv_answer(failed_rows_csv(upload), f"failed-rows-{upload.pk}")
         found = upload.faults.filter(level=UploadFault.Level.FAULT).order_by("row", "id")
-        return Response(list(found.values("row", "column", "value", "message")))
+        return json_answer(found.values("row", "column", "value", "message").iterator())
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)})
     @action(detail=True, methods=["get"])
-    def download(self, request: Request, pk: str) -> FileResponse:
+    def download(self, request: Request, pk: str) -> SteadyFile:
         """The file as it was uploaded."""
         upload = self.get_object()
-        return FileResponse(
+        self._demand_stored(upload)
+        return SteadyFile(
             storage.uploads().open(upload.stored_as, "rb"),
             as_attachment=True,
             filename=upload.name,
             content_type="application/octet-stream",
         )
+
+    def _demand_stored(self, upload: Upload) -> None:
+        if not storage.is_kept(upload.stored_as):
+            raise NotFound(_("The file as it was uploaded is no longer in the storage."))
 
     def known_parameters(self) -> list[str]:
         return ["page", "limit", "outcome"] if self.action == "rows" else super().known_parameters()

@@ -66,7 +66,6 @@ class Merged:
 
     created: dict[int, int] = field(default_factory=dict)
     updated: dict[int, int] = field(default_factory=dict)
-    known: dict[int, int] = field(default_factory=dict)
 
 
 def merge(staged: Staged, first_seq: int, last_seq: int) -> Merged:
@@ -76,13 +75,13 @@ def merge(staged: Staged, first_seq: int, last_seq: int) -> Merged:
     """
     span = {"first": first_seq, "last": last_seq}
     merged = Merged()
-    targets = _targets(staged, span)
-    merged.created = dict(_create(staged, span))
-    merged.known = {row: target for row, target in targets if target is not None}
-    if merged.known:
+    new, known = _counts(staged, span)
+    if new:
+        merged.created = dict(_create(staged, span))
+        _create_statuses(staged, span, merged.created)
+    if known:
         merged.updated = dict(_update(staged, span))
-    if staged.statuses:
-        _merge_statuses(staged, span, merged)
+        merged.updated.update(_update_statuses(staged, span))
     touched = {*merged.created.values(), *merged.updated.values()}
     ring({pk % LANES for pk in touched})
     return merged
@@ -107,9 +106,11 @@ def _chunk(staged: Staged, *, new: bool) -> str:
     )
 
 
-def _targets(staged: Staged, span: dict[str, Any]) -> list[tuple[int, int | None]]:
-    sql = f"SELECT row, target FROM {staged.matched} WHERE seq BETWEEN %(first)s AND %(last)s AND outcome IS NULL"
-    return _rows(sql, span)
+def _counts(staged: Staged, span: dict[str, Any]) -> tuple[int, int]:
+    """How many rows are to be merged into new vehicles, and how many into known ones."""
+    sql = f"""SELECT count(*) FILTER (WHERE target IS NULL), count(target) FROM {staged.matched}
+              WHERE seq BETWEEN %(first)s AND %(last)s AND outcome IS NULL"""
+    return _rows(sql, span)[0]
 
 
 def _column(name: str) -> str:
@@ -229,18 +230,10 @@ def _quoted(name: str) -> str:
     return name.replace("'", "''").replace("%", "%%")
 
 
-def _merge_statuses(staged: Staged, span: dict[str, Any], merged: Merged) -> None:
-    if merged.created:
-        _create_statuses(staged, span, merged.created)
-    rows = _status_rows(staged, span) if merged.known else []
-    changed = record_statuses(rows, cause=staged.cause.data, received_at=staged.received_at)
-    for row, did_change in zip(rows, changed, strict=True):
-        if did_change and row.row is not None:
-            merged.updated[row.row] = row.vehicle
-
-
 def _create_statuses(staged: Staged, span: dict[str, Any], created: dict[int, int]) -> None:
     """A new vehicle's first status: nothing is known to compare it with."""
+    if not staged.statuses:
+        return
     columns = ", ".join(staged.statuses)
     filled = " OR ".join(f"s.{name} IS NOT NULL" for name in staged.statuses)
     params = {
@@ -268,6 +261,13 @@ def _create_statuses(staged: Staged, span: dict[str, Any], created: dict[int, in
         GROUP BY made.vehicle_id %% {LANES}"""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
+
+
+def _update_statuses(staged: Staged, span: dict[str, Any]) -> dict[int, int]:
+    rows = _status_rows(staged, span) if staged.statuses else []
+    changed = record_statuses(rows, cause=staged.cause.data, received_at=staged.received_at)
+    told = zip(rows, changed, strict=True)
+    return {row.row: row.vehicle for row, did_change in told if did_change and row.row is not None}
 
 
 def _status_rows(staged: Staged, span: dict[str, Any]) -> list[StatusRow]:

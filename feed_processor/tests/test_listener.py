@@ -109,6 +109,47 @@ def test_it_goes_on_when_the_database_was_away(running, client, monkeypatch):
     wait_until(lambda: VehicleStatus.objects.filter(odometer_km=10_412).exists())
 
 
+def test_a_reading_that_breaks_us_is_put_aside_and_its_neighbours_are_taken(running, client, monkeypatch):
+    make_vehicle("VH-1"), make_vehicle("VH-2")
+
+    def break_at_two(consumer, entries):
+        if any(b"VH-2" in entry.data for entry in entries):
+            raise ZeroDivisionError
+        return take(consumer, entries)
+
+    take = listener.take_readings
+    monkeypatch.setattr(listener, "take_readings", break_at_two)
+    for name in ("VH-2", "VH-1"):
+        get_bus().append(Channel.TELEMETRY_RAW, orjson.dumps({**READING, "vehicle_id": name}))
+    wait_until(lambda: VehicleStatus.objects.filter(odometer_km=10_412).exists())
+    wait_until(lambda: client.xlen(f"{Channel.TELEMETRY_RAW}.rejected") == 1)
+    ((_id, rejected),) = client.xrange(f"{Channel.TELEMETRY_RAW}.rejected")
+    assert any(b"ZeroDivisionError" in value for value in rejected.values())
+
+
+def test_a_bell_that_nobody_of_us_rang_does_no_harm(running, client):
+    rule, vehicle = make_rule(), make_vehicle()
+    for raw in (b"nonsense", b"[]", b'{"data": {"lanes": [999, "x"]}}', b'{"data": {"lanes": [[]]}}'):
+        client.publish(Channel.CHANGES, raw)
+    report(vehicle, odometer_km=10_412.0)
+    wait_until(lambda: count(rule))
+
+
+def test_a_lane_that_breaks_holds_up_no_other(monkeypatch):
+    rule, vehicle = make_rule(), make_vehicle()
+    report(vehicle, odometer_km=10_412.0)
+
+    def break_elsewhere(lane, publish, may_go_on):
+        if lane != vehicle.pk % LANES:
+            raise ZeroDivisionError
+        return drain(lane, publish, may_go_on)
+
+    drain = listener.drain_lane
+    monkeypatch.setattr(listener, "drain_lane", break_elsewhere)
+    work_lanes(range(LANES))
+    assert count(rule) == 1
+
+
 def test_it_tells_the_supervisor_that_its_loops_turn(running, tmp_path):
     wait_until((tmp_path / "heartbeat").exists)
 

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import json
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.tests.people import People
+from file_manager import storage
 from file_manager.models import MappingProfile, Upload
 from file_manager.tasks import work_uploads
 from file_manager.tests.factories import hand_in, run
@@ -160,7 +162,8 @@ def test_a_file_of_another_fleet_is_not_found(people, part):
     answer = people.client("operator").get(f"{PATH}/{upload.pk}{part}")
     assert answer.status_code == 200
     # Read to its end, a download closes its file.
-    assert list(getattr(answer, "streaming_content", ())) == ([GOOD.encode()] if part == "/download" else [])
+    whole = {"/download": GOOD.encode(), "/errors": b"[]"}
+    assert b"".join(getattr(answer, "streaming_content", ())) == whole.get(part, b"")
 
 
 def test_each_row_says_what_became_of_it(people, manager):
@@ -194,7 +197,7 @@ def test_a_parameter_that_rows_do_not_have_is_refused(people, manager):
 
 def test_faults_are_told_by_row_and_column(people, manager):
     upload = applied(people, FAULTY)
-    (fault,) = manager.get(f"{PATH}/{upload.pk}/errors").json()
+    (fault,) = json.loads(manager.get(f"{PATH}/{upload.pk}/errors").getvalue())
     assert (fault["row"], fault["column"], fault["value"]) == (3, "model_year", "1196")
     assert fault["message"].endswith(".")
 
@@ -216,6 +219,15 @@ def test_a_file_is_downloaded_as_it_was_sent(people, manager):
     assert b"".join(answer.streaming_content) == raw
     assert answer["Content-Type"] == "application/octet-stream"
     assert answer["Content-Disposition"].startswith("attachment;")
+
+
+@pytest.mark.parametrize("part", ["download", "errors?format=csv"])
+def test_a_file_that_is_gone_from_the_storage_is_told(people, manager, part):
+    upload = run(GOOD, fleet=people.north, by=people.manager)
+    storage.uploads().delete(upload.stored_as)
+    answer = manager.get(f"{PATH}/{upload.pk}/{part}")
+    assert (answer.status_code, answer.json()["error"]) == (404, "NOT_FOUND")
+    assert "storage" in answer.json()["detail"]
 
 
 def test_a_file_that_waits_for_review_is_applied_with_a_mapping(people, manager):
