@@ -23,7 +23,7 @@ NULL = "\\N"
 # What JSON's null becomes in a column of cells; no cell of a file can be this, as it holds a NUL.
 CLEAR = "\x00null"
 MEMO_SIZE = 50_000
-LEAST_SWEPT = 64
+LEAST_SWEPT = 8
 MOST_TIME_AHEAD = timedelta(minutes=5)
 
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

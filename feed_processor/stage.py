@@ -1,7 +1,7 @@
 """The second pass: rows checked and typed, a block at a time, and copied into a staging table."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
@@ -142,11 +142,13 @@ class Stager:
             self._watch(block)
         faults = [Fault(row, "", bad.value, bad.code, bad.message) for row, bad in block.bad]
         values = self._values(block, faults)
-        good = self._without_faulty(block, values, faults)
-        lines = self._joined(block, values, good)
-        bad_rows = sorted({fault.row for fault in faults if fault.level == "FAULT"})
-        lines.extend(self._bad_line(row) for row in bad_rows)
-        return lines, faults
+        faulty = {fault.row for fault in faults if fault.level == "FAULT"}
+        for index in self._without_key(values, len(block.numbers)):
+            row = block.numbers[index]
+            if row not in faulty:
+                faults.append(Fault(row, "", "", "no_key", str(NO_KEY[self.kind])))
+                faulty.add(row)
+        return self._joined(block, values, faulty), faults
 
     def _watch(self, block: Block) -> None:
         """Look whether each column is still what it was taken for."""
@@ -248,53 +250,33 @@ class Stager:
             return [NULL] * len(block.numbers)
         return ["{" + ",".join(filter(None, row)) + "}" for row in zip(*fragments, strict=True)]
 
-    def _without_faulty(
-        self, block: Block, values: dict[str, list[str]], faults: list[Fault]
-    ) -> Iterable[int]:
-        """Places of the rows that have a key and no fault; rows without a key become faults here."""
-        faulty = {fault.row for fault in faults if fault.level == "FAULT"}
-        empty = self._without_key(values, len(block.numbers))
-        if not faulty and not empty:
-            return range(len(block.numbers))
-        good = []
-        for index, row in enumerate(block.numbers):
-            if row in faulty:
-                continue
-            if index in empty:
-                faults.append(Fault(row, "", "", "no_key", str(NO_KEY[self.kind])))
-            else:
-                good.append(index)
-        return good
-
-    def _without_key(self, values: dict[str, list[str]], count: int) -> set[int]:
+    def _without_key(self, values: dict[str, list[str]], count: int) -> list[int]:
+        """Places of the rows that name nothing."""
         keys = [values[name] for name in self._key_columns() if name in values]
         if any(NULL not in key for key in keys):
-            return set()
-        return {index for index in range(count) if all(key[index] == NULL for key in keys)}
+            return []
+        return [index for index in range(count) if all(key[index] == NULL for key in keys)]
 
     def _key_columns(self) -> tuple[str, ...]:
         if self.kind == "statuses":
             return ("vehicle",)
         return ("external_id", "title") if self.kind == "tasks" else SCHEMAS[self.kind].keys
 
-    def _joined(self, block: Block, values: dict[str, list[str]], good: Iterable[int]) -> list[str]:
+    def _joined(self, block: Block, values: dict[str, list[str]], faulty: set[int]) -> list[str]:
+        """A line per row; a faulty one has no values, so that every row of the file has its outcome."""
         names = [name for name in TABLES[self.kind] if name in values]
         self.names = ["seq", "row", *names]
-        count = len(block.numbers)
-        chosen = good if isinstance(good, range) else list(good)
-        columns: list[Sequence[str]] = [values[name] for name in names]
-        rows: Sequence[int] = block.numbers
-        if len(chosen) < count:
-            columns = [[column[index] for index in chosen] for column in columns]
-            rows = [block.numbers[index] for index in chosen]
-        seqs = range(self.seq + 1, self.seq + 1 + len(rows))
-        self.seq += len(rows)
-        return ["\t".join(parts) for parts in zip(map(str, seqs), map(str, rows), *columns, strict=True)]
-
-    def _bad_line(self, row: int) -> str:
-        """A row without values stands for a faulty one, so that every row of the file has its outcome."""
-        self.seq += 1
-        return "\t".join([str(self.seq), str(row), *[NULL] * (len(self.names) - 2)])
+        seqs = range(self.seq + 1, self.seq + 1 + len(block))
+        self.seq += len(block)
+        columns = [map(str, seqs), map(str, block.numbers), *(values[name] for name in names)]
+        lines = ["\t".join(parts) for parts in zip(*columns, strict=False)]
+        nothing = "\t".join(["", *[NULL] * len(names)])
+        if faulty:
+            for index, row in enumerate(block.numbers):
+                if row in faulty:
+                    lines[index] = f"{seqs[index]}\t{row}{nothing}"
+        unread = zip(seqs[len(lines) :], block.bad, strict=True)
+        return lines + [f"{seq}\t{row}{nothing}" for seq, (row, _bad) in unread]
 
 
 def _fault(
