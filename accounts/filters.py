@@ -5,7 +5,7 @@ from django_filters import rest_framework as filters
 from accounts.actors import sender_of
 from accounts.fleets import refuse_fleet
 from accounts.models import ApiKey, Fleet, Membership, User
-from api_pattern.filters import TimeFilter
+from api_pattern.filters import TimeFilter, TruthFilter
 
 
 class FleetFilter(filters.CharFilter):
@@ -33,7 +33,7 @@ class ScopeFilter(filters.ChoiceFilter):
 class UserFilters(filters.FilterSet):
     email = filters.CharFilter(field_name="email", lookup_expr="iexact")
     role = filters.ChoiceFilter(choices=User.Role.choices)
-    is_active = filters.BooleanFilter()
+    is_active = TruthFilter()
     fleet_id = FleetFilter(field_name="memberships__fleet")
 
     class Meta:

@@ -32,21 +32,27 @@ def problem(code: int, detail: str, errors: Errors | None = None) -> dict[str, A
 
 
 def flat(errors: Any, path: str = "") -> dict[str, list[str]]:
-    """Nested errors as ``{"actions.1.to": ["…"]}``; items of arrays are counted from 1."""
+    """Nested errors as ``{"actions[1].to": ["…"]}``; items of arrays are counted from 0, as JSON paths do."""
     if isinstance(errors, Mapping):
-        # DRF names the items of a list field by their index.
-        parts = [(str(name + 1 if isinstance(name, int) else name), below) for name, below in errors.items()]
+        parts: list[tuple[str | int, Any]] = list(errors.items())
     elif isinstance(errors, list | tuple) and any(isinstance(item, Mapping | list) for item in errors):
-        parts = [(str(number), below) for number, below in enumerate(errors, 1)]
+        parts = list(enumerate(errors))
     else:
         found = errors if isinstance(errors, list | tuple) else [errors]
         return {path or "body": [str(item) for item in found]} if found else {}
     told: dict[str, list[str]] = {}
     for name, below in parts:
-        own = "body" if name in ("non_field_errors", "__all__") else name
-        for place, messages in flat(below, f"{path}.{own}" if path else own).items():
+        for place, messages in flat(below, _below(path, name)).items():
             told.setdefault(place, []).extend(messages)
     return told
+
+
+def _below(path: str, name: str | int) -> str:
+    # DRF names the items of a list field by their index.
+    if isinstance(name, int):
+        return f"{path}[{name}]"
+    own = "body" if name in ("non_field_errors", "__all__") else name
+    return f"{path}.{own}" if path else own
 
 
 def sentence(errors: Errors) -> str:

@@ -3,7 +3,7 @@ from typing import Any
 from django_filters import rest_framework as filters
 
 from accounts.filters import FleetFilter
-from api_pattern.filters import TimeFilter
+from api_pattern.filters import TimeFilter, TruthFilter
 from rules.models import Firing, FiringAction, LogEntry, Rule
 
 _LARGEST = 2**63 - 1
@@ -11,9 +11,9 @@ _LARGEST = 2**63 - 1
 
 class RuleFilters(filters.FilterSet):
     name = filters.CharFilter(lookup_expr="icontains")
-    enabled = filters.BooleanFilter()
-    skip_current = filters.BooleanFilter()
-    everything = filters.BooleanFilter()
+    enabled = TruthFilter()
+    skip_current = TruthFilter()
+    everything = TruthFilter()
     fleet_id = FleetFilter(field_name="fleets")
     customer_id = filters.NumberFilter(field_name="customers", min_value=1, max_value=_LARGEST)
     vehicle_id = filters.CharFilter(field_name="vehicles__vehicle_id")

@@ -3,7 +3,7 @@ from typing import Any
 from django_filters import rest_framework as filters
 
 from accounts.filters import FleetFilter
-from api_pattern.filters import TimeFilter
+from api_pattern.filters import TimeFilter, TruthFilter
 from vehicle_management import vin
 from vehicle_management.live import told_status
 from vehicle_management.models import Vehicle, VehicleStatus
@@ -26,7 +26,7 @@ class ShownStatusFilter(filters.ChoiceFilter):
 class VehicleFilters(filters.FilterSet):
     fleet_id = FleetFilter(field_name="fleet")
     customer_id = filters.NumberFilter(field_name="customer", min_value=1, max_value=LARGEST_ID)
-    has_customer = filters.BooleanFilter(field_name="customer", lookup_expr="isnull", exclude=True)
+    has_customer = TruthFilter(field_name="customer", lookup_expr="isnull", exclude=True)
     vehicle_id = filters.CharFilter()
     vin = VinFilter()
     plate = filters.CharFilter()

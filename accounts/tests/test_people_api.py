@@ -56,7 +56,7 @@ def test_a_second_person_with_the_same_e_mail_is_a_conflict(admin):
         ({"password": "12345"}, "password"),
         ({"time_zone": "Mars/Base"}, "time_zone"),
         ({"time_zone": "America"}, "time_zone"),
-        ({"fleet_ids": ["nowhere"]}, "fleet_ids.1"),
+        ({"fleet_ids": ["nowhere"]}, "fleet_ids[0]"),
         ({"fleet_ids": "fleet-north"}, "fleet_ids"),
         ({"shoe_size": 43}, "shoe_size"),
         ({"id": 7}, "id"),
@@ -178,7 +178,7 @@ def test_a_keys_secret_is_told_once_and_works(admin, people):
     [
         ({"name": "a", "scopes": ["read"]}, "fleets"),
         ({"name": "a", "scopes": [], "fleets": ["fleet-north"]}, "scopes"),
-        ({"name": "a", "scopes": ["rule"], "fleets": ["fleet-north"]}, "scopes.1"),
+        ({"name": "a", "scopes": ["rule"], "fleets": ["fleet-north"]}, "scopes[0]"),
         (
             {"name": "a", "scopes": ["read"], "fleets": ["fleet-north"], "expires_at": "2026-12-01T00:00:00"},
             "expires_at",
