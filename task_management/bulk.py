@@ -1,5 +1,6 @@
 """Many tasks at once, from the rows of a file."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,10 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.models import Cause
+from accounts.models import Cause, User
 from customer_management.bulk import MergedRow
+from customer_management.models import Customer
 from task_management.locks import lock_tasks
 from task_management.models import Task
+from vehicle_management.models import Vehicle
 from vehicle_management.services import touch_vehicles
 
 FIELDS = ("title", "description", "vehicle_id", "customer_id", "assignee_id", "due_at")
@@ -28,6 +31,7 @@ def merge_tasks(rows: Sequence[dict[str, Any]], *, by: Actor, cause: Cause) -> l
         seen = set(Task.objects.visible_to(by).filter(pk__in=targets).values_list("pk", flat=True))
         watched = {task.vehicle_id for task in held.values()}
         merged = [_merge(item, held.get(item["target"]), item["target"] in seen, by, cause) for item in rows]
+        _refuse_blind_assignees(rows, merged, held)
         made = _create(rows, merged, cause)
         changed = [held[result.pk] for result in merged if result.outcome == "u"]
         Task.objects.bulk_update(changed, STORED, batch_size=1_000)
@@ -78,6 +82,46 @@ def _refused(item: dict[str, Any], code: str, message: str) -> MergedRow:
     return MergedRow(
         item["row"], "f", value=item["external_id"] or item["title"] or "", code=code, message=message
     )
+
+
+def _refuse_blind_assignees(
+    rows: Sequence[dict[str, Any]], merged: Sequence[MergedRow], held: Mapping[int, Task]
+) -> None:
+    """As everywhere, whoever is given a task may see it; two queries for each such person."""
+    given: dict[int, list[tuple[MergedRow, int | None, int | None]]] = defaultdict(list)
+    for item, result in zip(rows, merged, strict=True):
+        assignee, vehicle, customer = _place(item, result, held)
+        if assignee:
+            given[assignee].append((result, vehicle, customer))
+    people = User.objects.in_bulk(given)
+    for pk, told in given.items():
+        vehicles = _seen_by(people[pk], Vehicle, {vehicle for _result, vehicle, _customer in told})
+        customers = _seen_by(people[pk], Customer, {customer for _result, _vehicle, customer in told})
+        for result, vehicle, customer in told:
+            if not (vehicle in vehicles if vehicle else customer in customers):
+                _refuse_assignee(result, people[pk])
+
+
+def _place(item: dict[str, Any], result: MergedRow, held: Mapping[int, Task]) -> tuple[int | None, ...]:
+    """Assignee, vehicle and customer where the row says something of them."""
+    if result.outcome == "c":
+        return item["assignee"], item["vehicle"], item["customer"]
+    if result.outcome == "u" and result.changes.keys() & {"assignee", "vehicle", "customer"}:
+        task = held[result.pk]
+        return task.assignee_id, task.vehicle_id, task.customer_id
+    return None, None, None
+
+
+def _seen_by(person: User, model: Any, pks: set[int | None]) -> set[int | None]:
+    if person.is_administrator:
+        return pks
+    return set(model.all_objects.visible_to(person).filter(pk__in=pks - {None}).values_list("pk", flat=True))
+
+
+def _refuse_assignee(result: MergedRow, person: User) -> None:
+    result.outcome, result.pk, result.changes = "f", 0, {}
+    result.column, result.value, result.code = "assignee", person.email, "blind_assignee"
+    result.message = _("%(email)s may not see this task; assign somebody who does.") % {"email": person.email}
 
 
 def _refused_transition(item: dict[str, Any], task: Task) -> MergedRow | None:

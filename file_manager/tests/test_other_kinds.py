@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.tests.factories import FleetFactory, UserFactory
 from customer_management.models import Customer
 from file_manager.models import UploadChange
 from file_manager.services import apply_upload, cancel_upload
@@ -114,3 +115,19 @@ def test_apply_false_always_waits_and_a_canceled_file_applies_nothing() -> None:
     upload.refresh_from_db()
     assert (upload.status, Vehicle.objects.count()) == ("FAILED", 0)
     assert upload.faults.get().code == "canceled"
+
+
+def test_a_task_is_given_only_to_those_who_may_see_it() -> None:
+    north, south = FleetFactory(), FleetFactory()
+    near, far = UserFactory(email="near@example.org"), UserFactory(email="far@example.org")
+    near.memberships.create(fleet=north)
+    far.memberships.create(fleet=south)
+    run("vehicle_id\nA\n", fleet=north)
+    content = "task id,title,vehicle_id,assignee\nT1,Wash,A,near@example.org\nT2,Oil,A,far@example.org\n"
+    upload = run(content, kind="tasks")
+    assert counts(upload) == {"created": 1, "failed": 1}
+    fault = upload.faults.get()
+    assert (fault.row, fault.column, fault.value) == (3, "assignee", "far@example.org")
+    again = run(content.replace("T1,Wash,A,near", "T1,Wash,A,far"), kind="tasks")
+    assert counts(again) == {"failed": 2}
+    assert Task.objects.get().assignee == near
