@@ -12,7 +12,7 @@ from rules.actions import ACTIONS, LEVELS
 from rules.models import Rule
 from rules.patterns import OPERATORS, operators_of
 from rules.table import attribute_table
-from vehicle_management.attributes import STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
+from vehicle_management.attributes import RECORDED_AT, STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
 
 KINDS = ("number", "text", "boolean", "time", "date")
 MOST_PEOPLE, MOST_FLEETS = 200, 500
@@ -45,7 +45,7 @@ def editor_data(rule: dict[str, Any], labels: dict[str, Any], etag: str, me: Use
 
 def fields() -> list[dict[str, Any]]:
     """Every attribute that a condition may name: what vehicles report first, then what they are, then the rest."""
-    known = {**VEHICLE_ATTRIBUTES, **STATUS_ATTRIBUTES}
+    known = {**VEHICLE_ATTRIBUTES, **STATUS_ATTRIBUTES, RECORDED_AT.name: RECORDED_AT}
     told = []
     for name, subject in sorted(attribute_table().items(), key=lambda item: _order(item[0])):
         unit = known[name].unit if name in known else ""
@@ -58,7 +58,10 @@ def fields() -> list[dict[str, Any]]:
 
 
 def _order(name: str) -> tuple[int, str]:
-    return (0 if name in STATUS_ATTRIBUTES else 1 if name in VEHICLE_ATTRIBUTES else 2, name)
+    return (
+        0 if name in (*STATUS_ATTRIBUTES, RECORDED_AT.name) else 1 if name in VEHICLE_ATTRIBUTES else 2,
+        name,
+    )
 
 
 def labels_of(rule: Rule) -> dict[str, dict[Any, str]]:
@@ -199,6 +202,14 @@ def words() -> dict[str, Any]:
         },
         "nothing_found": _("Nothing found"),
         "no_sentence": _("Say when it fires: choose an attribute and compare it."),
+        "now": {
+            "fire": _("Now true for %true of the %watched vehicles that it watches: they fire at once."),
+            "skip": _("Now true for %true of the %watched vehicles that it watches: they are skipped."),
+            "off": _("Now true for %true of the %watched vehicles that it would watch."),
+            "none": _("Now true for none of the %watched vehicles that it watches."),
+            "nothing": _("It watches no vehicle yet."),
+            "part": _("Looked at %looked_at of them."),
+        },
         "unfinished": _("Not finished yet: a condition below lacks something."),
         "needs_name": _("A rule needs a name."),
         "to_mend": _("Not saved: %n to mend, each told at its place."),

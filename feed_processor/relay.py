@@ -7,6 +7,7 @@ from msg_pattern.bus import batched, get_bus
 from msg_pattern.messages import Channel, Message, MessageType, now_text
 from rules.pending import Side, pending_since
 from rules.values import load_values
+from vehicle_management.changes import RECORDED_AT_FIELD
 from vehicle_management.models import ChangeBatch, Vehicle
 
 VEHICLES_OF_A_MESSAGE = 500
@@ -21,6 +22,8 @@ def publish_batches(batches: Sequence[ChangeBatch]) -> None:
 
 def _messages(batches: Sequence[ChangeBatch]) -> Iterator[Message]:
     for batch in batches:
+        if batch.fields == [RECORDED_AT_FIELD]:
+            continue
         whole = ChangeBatch.objects.select_related("cause").get(pk=batch.pk)
         for data in batched(_told(whole), VEHICLES_OF_A_MESSAGE):
             yield Message(MessageType.VEHICLE_CHANGED, data)
@@ -68,5 +71,5 @@ def _changes(
     fields: Sequence[str], before: Sequence[Any], after: Sequence[Any]
 ) -> Iterable[tuple[str, list[Any]]]:
     for name, old, new in zip(fields, before, after, strict=True):
-        if old != new:
+        if old != new and name != RECORDED_AT_FIELD:
             yield name, [old, new]

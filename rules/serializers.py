@@ -115,9 +115,18 @@ class RuleDraftSerializer(StrictSerializer):
     actions = ActionsField(required=False)
 
 
+class OutlookSerializer(serializers.Serializer):
+    watched = serializers.IntegerField(help_text=_("Vehicles in the scope that the caller sees."))
+    looked_at = serializers.IntegerField(help_text=_("How many of them were looked at: up to 20,000."))
+    true = serializers.IntegerField(help_text=_("For how many of these the pattern is true now."))
+
+
 class VerdictSerializer(serializers.Serializer):
     valid = serializers.BooleanField(help_text=_("Always true: what is wrong answers 422."))
     sentence = serializers.CharField()
+    now = OutlookSerializer(
+        allow_null=True, help_text=_("What it would find at once; null where no scope is given.")
+    )
 
 
 class FiringActionSerializer(serializers.ModelSerializer):

@@ -154,10 +154,9 @@ def attach_rules_to_task(task: Task, rules: Sequence[Rule], *, by: Actor) -> Non
             touch_vehicles([task.vehicle_id], cause=by.as_cause())
 
 
-def check_rule(values: Mapping[str, Any], *, by: Actor, rule: Rule | None = None) -> str:
-    """The sentence of a rule that would be taken; raises ValidationError by the path of what is wrong."""
-    _checked(values, by, rule=rule)
-    return sentence_of(values["pattern"])
+def check_rule(values: Mapping[str, Any], *, by: Actor, rule: Rule | None = None) -> NamedScope | None:
+    """Raises ValidationError by the path of what is wrong; answers the scope, where one is given."""
+    return _checked(values, by, rule=rule)
 
 
 def sentence_of(pattern: Any, table: Mapping[str, Any] | None = None) -> str:

@@ -14,7 +14,7 @@ from rules.wording import shown_number
 from vehicle_management.attributes import STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
 
 UNKNOWN = "unknown"
-_ALWAYS_NAMES = ("vehicle_id", "plate", "customer", "fleet_id", "rule")
+_ALWAYS_NAMES = ("vehicle_id", "plate", "customer", "fleet_id", "rule", "recorded_at")
 _NAMES = frozenset((*VEHICLE_ATTRIBUTES, *STATUS_ATTRIBUTES, *_ALWAYS_NAMES))
 
 

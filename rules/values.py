@@ -6,14 +6,16 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from vehicle_management.attributes import STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
+from vehicle_management.attributes import RECORDED_AT, STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
 
 ALWAYS = {"fleet": "v.fleet_id", "customer": "v.customer_id", "deleted_at": "v.deleted_at"}
 _COLUMNS = {
     **{name: f"v.{name}" for name in VEHICLE_ATTRIBUTES},
     **{f"status.{name}": f"s.{name}" for name in STATUS_ATTRIBUTES},
+    "status.recorded_at": """to_char(s.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
     "in_service_date": "v.in_service_date::text",
 }
+_STATUS_NAMES = (*STATUS_ATTRIBUTES, RECORDED_AT.name)
 _HOMES = {"status": "s", "attributes": "v"}
 _TABLES = {
     False: "vehicle_management_vehicle v",
@@ -57,7 +59,7 @@ def load_values(
 
 def load_texts(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Everything that a text may name, by its plain name."""
-    status = [f"s.{name}" for name in STATUS_ATTRIBUTES]
+    status = [_COLUMNS[f"status.{name}"] for name in _STATUS_NAMES]
     main = [_COLUMNS[name] for name in VEHICLE_ATTRIBUTES]
     query = _TEXTS.format(", ".join([*main, *status]))
     with connection.cursor() as cursor:
@@ -67,7 +69,7 @@ def load_texts(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
 
 def _texts(row: tuple[Any, ...]) -> dict[str, Any]:
     _pk, of_vehicle, of_status, customer, fleet_id, *known = row
-    names = [*VEHICLE_ATTRIBUTES, *STATUS_ATTRIBUTES]
+    names = [*VEHICLE_ATTRIBUTES, *_STATUS_NAMES]
     return {
         **orjson.loads(of_vehicle or "{}"),
         **orjson.loads(of_status or "{}"),

@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -15,6 +16,7 @@ from customer_management.models import Customer
 from rules import services
 from rules.filters import FiringFilters, LogEntryFilters, RuleFilters
 from rules.models import Firing, LogEntry, Rule
+from rules.outlook import outlook
 from rules.serializers import (
     FiringSerializer,
     LogEntrySerializer,
@@ -70,8 +72,10 @@ class RuleViewSet(CrudViewSet):
         """Check a rule without storing it; what is wrong is told with 422, by node."""
         draft = RuleDraftSerializer(data=request.data, context=self.get_serializer_context())
         draft.is_valid(raise_exception=True)
-        sentence = services.check_rule(draft.validated_data, by=sender_of(request))
-        return Response({"valid": True, "sentence": sentence})
+        by, values = sender_of(request), draft.validated_data
+        scope = services.check_rule(values, by=by)
+        now = asdict(outlook(values["pattern"], scope, by=by)) if scope else None
+        return Response({"valid": True, "sentence": services.sentence_of(values["pattern"]), "now": now})
 
 
 class RuleFiringsViewSet(ListRows):

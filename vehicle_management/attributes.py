@@ -40,6 +40,9 @@ STATUS_ATTRIBUTES = _table(
     Attribute("status", "text", _("status"), choices=STATUSES),
 )
 
+# When the newest of them was so: rules may ask for it, nobody sets it by itself.
+RECORDED_AT = Attribute("recorded_at", "time", _("last report"))
+
 VEHICLE_ATTRIBUTES = _table(
     Attribute("vehicle_id", "text", _("vehicle id"), max_length=64),
     Attribute("vin", "text", _("VIN"), max_length=64),

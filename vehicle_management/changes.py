@@ -15,6 +15,8 @@ from msg_pattern.messages import Channel, Message, MessageType
 from vehicle_management.models import LANES, ChangeBatch, VehicleChange
 
 BATCH_VEHICLES = 5_000
+# Rules may ask when a vehicle was last heard of; its history and the world are told that time anyhow.
+RECORDED_AT_FIELD = "status.recorded_at"
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,20 @@ def _publish_bell(data: dict[str, Any]) -> None:
 
 def _write_history(changes: Sequence[Change], cause: Cause) -> None:
     now = timezone.now()
+    told = (
+        (change, {name: list(pair) for name, pair in change.fields.items() if name != RECORDED_AT_FIELD})
+        for change in changes
+    )
     VehicleChange.objects.bulk_create(
         VehicleChange(
             vehicle_id=change.vehicle,
             at=change.at or now,
             cause=cause,
             cause_row=change.row,
-            changes={name: list(pair) for name, pair in change.fields.items()},
+            changes=fields,
         )
-        for change in changes
-        if change.fields
+        for change, fields in told
+        if fields
     )
 
 

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.models import Cause
-from vehicle_management.advance import Known, advance
+from vehicle_management.advance import Known, advance, as_text
 from vehicle_management.attributes import STATUS_ATTRIBUTES
-from vehicle_management.changes import Change, leave, lock_vehicles
+from vehicle_management.changes import RECORDED_AT_FIELD, Change, leave, lock_vehicles
 from vehicle_management.models import Vehicle, VehicleStatus
 from vehicle_management.registry import check_attributes
 
@@ -55,10 +55,14 @@ def record_statuses(
             at = row.at or received_at
             if row.at is None and _says_nothing_new(known.get(row.vehicle), row.values):
                 continue
-            moved = advance(known[row.vehicle], row.values, at)
-            if moved:
-                changed[index] = True
-                fields = {f"status.{name}": pair for name, pair in moved.items()}
+            held = known[row.vehicle]
+            heard_before = held.recorded_at
+            moved = advance(held, row.values, at)
+            changed[index] = bool(moved)
+            fields = {f"status.{name}": pair for name, pair in moved.items()}
+            if held.recorded_at != heard_before:
+                fields[RECORDED_AT_FIELD] = (_text(heard_before), _text(held.recorded_at))
+            if fields:
                 changes.append(Change(row.vehicle, fields, row=row.row, at=at))
         touched = {
             pk for pk, held in known.items() if (held.recorded_at, held.times) != before.get(pk, (None, {}))
@@ -79,6 +83,10 @@ def record_status(
     record_statuses([StatusRow(vehicle.pk, check_attributes(values), at)], cause=by.as_cause())
     status = VehicleStatus.objects.filter(vehicle=vehicle).first()
     return status or VehicleStatus(vehicle=vehicle, recorded_at=at or timezone.now())
+
+
+def _text(at: datetime | None) -> str | None:
+    return as_text(at) if at else None
 
 
 def _says_nothing_new(known: Known | None, values: Mapping[str, Any]) -> bool:

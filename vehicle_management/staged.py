@@ -14,7 +14,7 @@ from django.db import connection
 
 from accounts.models import Cause
 from vehicle_management.attributes import STATUS_ATTRIBUTES
-from vehicle_management.changes import ring
+from vehicle_management.changes import RECORDED_AT_FIELD, ring
 from vehicle_management.models import LANES
 from vehicle_management.recording import StatusRow, record_statuses
 
@@ -242,7 +242,7 @@ def _create_statuses(staged: Staged, span: dict[str, Any], created: dict[int, in
         "pks": array_text(created.values()),
         "cause": staged.cause.pk,
         "received_at": staged.received_at,
-        "fields": [f"status.{name}" for name in staged.statuses],
+        "fields": [*(f"status.{name}" for name in staged.statuses), RECORDED_AT_FIELD],
     }
     sql = f"""
         WITH made AS (

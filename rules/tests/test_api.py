@@ -87,13 +87,31 @@ def test_validate_checks_and_stores_nothing(people):
     answer = client.post("/api/v1/rules/validate", {"pattern": OVER})
     assert (answer.status_code, answer.data) == (
         200,
-        {"valid": True, "sentence": "When odometer_km is over 10,000"},
+        {"valid": True, "sentence": "When odometer_km is over 10,000", "now": None},
     )
     answer = client.post(
         "/api/v1/rules/validate/", {**DRAFT, "pattern": {"not": {**OVER, "operator": "contains"}}}
     )
     assert list(answer.data["errors"]) == ["pattern.not.operator"]
     assert not Rule.objects.exists()
+
+
+def test_validate_tells_for_how_many_vehicles_it_is_true_now(people, monkeypatch):
+    over, under = make_vehicle("VH-1", people.north), make_vehicle("VH-2", people.north)
+    far = make_vehicle("VH-3", people.south)
+    for vehicle, odometer in ((over, 10_412.0), (under, 9_000.0), (far, 10_412.0)):
+        report(vehicle, odometer_km=odometer)
+
+    def now(person, scope):
+        client = people.client(person)
+        return client.post("/api/v1/rules/validate", {"pattern": OVER, "scope": scope}).data["now"]
+
+    assert now("manager", {"everything": True}) == {"watched": 2, "looked_at": 2, "true": 1}
+    assert now("administrator", {"everything": True}) == {"watched": 3, "looked_at": 3, "true": 2}
+    assert now("manager", {"vehicles": ["VH-2"]}) == {"watched": 1, "looked_at": 1, "true": 0}
+    assert now("manager", {}) == {"watched": 0, "looked_at": 0, "true": 0}
+    monkeypatch.setattr("rules.outlook.MOST_LOOKED_AT", 2)
+    assert now("administrator", {"everything": True}) == {"watched": 3, "looked_at": 2, "true": 1}
 
 
 def test_trying_a_rule_on_the_past_is_not_built_yet(people):

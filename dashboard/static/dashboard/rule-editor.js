@@ -10,7 +10,7 @@ const form = document.querySelector("[data-rule-editor]");
 const data = JSON.parse(document.getElementById("rule-editor-data").textContent);
 const { words, rule } = data;
 const part = (name) => form.querySelector(`[data-part="${name}"]`);
-const [sentence, trouble, saved, button] = ["sentence", "trouble", "saved", "save"].map(part);
+const [sentence, now, trouble, saved, button] = ["sentence", "now", "trouble", "saved", "save"].map(part);
 const draftKey = `rule draft ${location.pathname}${location.search}`;
 let attempted = false;
 let asked = 0;
@@ -46,7 +46,7 @@ const check = later(250, async () => {
   const answer = await send("POST", "/api/v1/rules/validate", given);
   if (turn !== asked) return undefined;
   const isElsewhere = !Object.keys(answer.told.errors ?? {}).some((path) => path.startsWith("pattern"));
-  if (answer.status === 200) say(answer.told.sentence);
+  if (answer.status === 200) say(answer.told.sentence, outlook(answer.told.now));
   else if (answer.status === 422 && isElsewhere) await sayPattern(turn, others.pattern);
   else say("");
   return tell(answer);
@@ -62,7 +62,17 @@ function isBlank() {
   return [...places(tree.root)].every(([, node]) => isGroup(node) || !node.field);
 }
 
-function say(text) {
+// What it would do at once, before it is switched on.
+function outlook(found) {
+  if (!found.watched) return words.now.nothing;
+  const fires = part("skip_current").checked ? "skip" : part("enabled").checked ? "fire" : "off";
+  const told = [words.now[found.true ? fires : "none"]];
+  if (found.looked_at < found.watched) told.push(words.now.part);
+  return told.join(" ").replace(/%(\w+)/g, (_whole, name) => found[name].toLocaleString());
+}
+
+function say(text, at_once = "") {
+  now.textContent = at_once;
   const shown = text || (isBlank() ? words.no_sentence : words.unfinished);
   if (sentence.textContent !== shown) sentence.textContent = shown;
   sentence.classList.toggle("is-unfinished", !text);
