@@ -205,7 +205,7 @@ def words() -> dict[str, Any]:
         "now": {
             "fire": _("Now true for %true of the %watched vehicles that it watches: they fire at once."),
             "skip": _("Now true for %true of the %watched vehicles that it watches: they are skipped."),
-            "off": _("Now true for %true of the %watched vehicles that it would watch."),
+            "off": _("Now true for %true of the %watched vehicles that it watches."),
             "none": _("Now true for none of the %watched vehicles that it watches."),
             "nothing": _("It watches no vehicle yet."),
             "part": _("Looked at %looked_at of them."),

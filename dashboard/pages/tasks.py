@@ -122,6 +122,7 @@ TABLE = Table(
             lambda t: t.created_at,
             lambda t, me: ago(t.created_at),
             "created_at",
+            is_shown=False,
         ),
         Column(
             "id",

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from api_pattern.pagination import DEFAULT_LIMIT
+from customer_management.models import Customer
 from dashboard.pages.base import Page, ask_to_log_in
 from dashboard.pages.files import took, uploader, uploads_seen_by
 from dashboard.pages.upload_columns import chosen_mapping, mapping_rows, selected, target_groups
@@ -25,6 +26,7 @@ from file_manager.models import Upload, UploadFault
 from file_manager.rows import OF_VEHICLES, OUTCOMES, Rows
 from file_manager.services import apply_upload, cancel_upload
 from file_manager.tasks import ring_for_uploads
+from task_management.models import Task
 
 MOST_FAULTS = 20
 STEPS = ("file", "columns", "check", "import")
@@ -109,8 +111,9 @@ class UploadPage(OfUpload):
         shown = rows[first : first + DEFAULT_LIMIT]
         page = first // DEFAULT_LIMIT + 1
         reasons = reasons_of(upload, [one["row"] for one in shown])
+        names = names_of(upload, [one["id"] for one in shown if "id" in one])
         return {
-            "rows": [self._told(upload, one, reasons) for one in shown],
+            "rows": [self._told(upload, one, reasons, names) for one in shown],
             "row_count": len(rows),
             "outcome": outcome,
             "outcomes": list(COUNTS),
@@ -119,7 +122,13 @@ class UploadPage(OfUpload):
             "previous_page": page - 1 if page > 1 else None,
         }
 
-    def _told(self, upload: Upload, row: dict[str, Any], reasons: Mapping[int, list[str]]) -> dict[str, Any]:
+    def _told(
+        self,
+        upload: Upload,
+        row: dict[str, Any],
+        reasons: Mapping[int, list[str]],
+        names: Mapping[int, str],
+    ) -> dict[str, Any]:
         is_vehicle = upload.kind in OF_VEHICLES
         changes = [
             (
@@ -132,7 +141,7 @@ class UploadPage(OfUpload):
         return {
             **row,
             "address": address_of(upload, row),
-            "became": row.get("vehicle_id") or f"#{row.get('id', '')}",
+            "became": row.get("vehicle_id") or names.get(row.get("id", 0), f"#{row.get('id', '')}"),
             "differences": changes,
             "badge": badge(
                 OUTCOME_TONES.get(row["outcome"], row["outcome"]), outcome_labels()[row["outcome"]]
@@ -153,6 +162,12 @@ def reasons_of(upload: Upload, rows: list[int]) -> dict[int, list[str]]:
     for row, column, message in found.values_list("row", "column", "message"):
         reasons.setdefault(row, []).append(f"{column}: {message}" if column else message)
     return reasons
+
+
+def names_of(upload: Upload, pks: list[int]) -> dict[int, str]:
+    """What the customers or tasks that rows became are called."""
+    model, name = (Customer, "name") if upload.kind == "customers" else (Task, "title")
+    return dict(model.all_objects.filter(pk__in=pks).values_list("pk", name)) if pks else {}
 
 
 def address_of(upload: Upload, row: dict[str, Any]) -> str:

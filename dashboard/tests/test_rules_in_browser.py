@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from accounts.tests.factories import FleetFactory, UserFactory
 from rules.models import Rule
 from rules.services import create_rule, update_rule
+from rules.tests.factories import make_vehicle
 from vehicle_management.tests.factories import VehicleFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -71,6 +72,31 @@ def test_a_rule_is_built_said_and_saved(tab):
     assert rule.pattern == {"all": [OVER, {"any": parts}]}
     assert rule.actions == [{"type": "store_log", "level": "INFO", "message": "Look at $plate"}]
     assert rule.everything
+
+
+def test_what_a_rule_would_find_at_once_is_told_before_it_is_saved(tab, person):
+    make_vehicle("VH-1", make="Ford"), make_vehicle("VH-2", make="Iveco")
+    now = tab.get_by_test_id("rule-now")
+    tab.goto("/rules/new")
+    compare(tab, 0, "make", "eq", "Ford")
+    expect(now).to_have_text("Now true for 1 of the 2 vehicles that it watches: they fire at once.")
+    tab.get_by_text("Skip what is true already").click()
+    expect(now).to_have_text("Now true for 1 of the 2 vehicles that it watches: they are skipped.")
+    row(tab, 0).locator("[data-value]").fill("Volvo")
+    expect(now).to_have_text("Now true for none of the 2 vehicles that it watches.")
+    row(tab, 0).locator("[data-value]").fill("")
+    expect(now).to_have_text("")
+
+
+def test_a_stored_rule_fires_anew_only_where_it_changes(tab, person):
+    make_vehicle("VH-1", make="Ford")
+    pattern = {"field": "make", "operator": "eq", "value": "Ford"}
+    rule = create_rule({"name": "Fords", "pattern": pattern, "scope": {"everything": True}}, by=person)
+    now = tab.get_by_test_id("rule-now")
+    tab.goto(f"/rules/{rule.pk}")
+    expect(now).to_have_text("Now true for 1 of the 1 vehicles that it watches.")
+    compare(tab, 0, "make", "ne", "Iveco")
+    expect(now).to_have_text("Now true for 1 of the 1 vehicles that it watches: they fire at once.")
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,10 @@ const body = () => ({
   actions: cards.values(),
 });
 
+// A rule begins anew where one of these changes: then it fires at once for what is true already.
+const meaning = () => JSON.stringify([part("enabled").checked, scope.value(), write(tree.root)]);
+const stored = rule.id && start === rule ? meaning() : "";
+
 // Half a condition is not asked about; half an action does not keep the sentence from being said.
 const check = later(250, async () => {
   const turn = ++asked;
@@ -65,7 +69,8 @@ function isBlank() {
 // What it would do at once, before it is switched on.
 function outlook(found) {
   if (!found.watched) return words.now.nothing;
-  const fires = part("skip_current").checked ? "skip" : part("enabled").checked ? "fire" : "off";
+  const isAnew = part("enabled").checked && meaning() !== stored;
+  const fires = isAnew ? (part("skip_current").checked ? "skip" : "fire") : "off";
   const told = [words.now[found.true ? fires : "none"]];
   if (found.looked_at < found.watched) told.push(words.now.part);
   return told.join(" ").replace(/%(\w+)/g, (_whole, name) => found[name].toLocaleString());
