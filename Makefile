@@ -12,7 +12,7 @@ SOURCES = $(wildcard $(NAMES) benchmarks)
 # `make run PORT=8001 FLEET_HOME=…` passes these on where they are given.
 export PORT FLEET_HOME DEMO DJANGO_ENV DATABASE_URL REDIS_URL
 
-.PHONY: help run stop test lint format bench chaos setup setup-dev assets lock
+.PHONY: help run stop test lint format bench chaos probe setup setup-dev assets lock
 .DEFAULT_GOAL := help
 
 help: ## List every target
@@ -47,6 +47,9 @@ bench: setup-dev ## Measure imports and the API on this machine
 
 chaos: setup-dev ## Kill processes at random during uploads and count what was lost or done twice
 	@$(PY) -m benchmarks.chaos $(ARGS)
+
+probe: setup-dev ## Send every path of the API what its schema allows, and what it forbids
+	@$(PY) -m benchmarks.probe $(ARGS)
 
 assets: node_modules/.stamp ## Copy the front end's files and the icons that pages mention
 	@$(PY) -m fleet_manager.assets
