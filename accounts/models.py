@@ -66,6 +66,24 @@ class Cause(models.Model):
         return self.data if row is None else {**self.data, "row": row}
 
 
+class Made(Hideable):
+    """A row that tells what made it, and counts how often it was written."""
+
+    cause = models.ForeignKey(
+        Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False
+    )
+    cause_row = models.PositiveIntegerField(null=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(Hideable.Meta):
+        abstract = True
+
+    def told_cause(self) -> dict[str, Any] | None:
+        return self.cause.told(self.cause_row) if self.cause else None
+
+
 class Fleet(Hideable):
     class DateOrder(models.TextChoices):
         YMD = "YMD", _("year, month, day")

@@ -15,7 +15,10 @@ import requests
 
 from benchmarks.installation import Installation, running
 
-PEOPLE = {"administrator": ("admin@fleet.example", "Admin123!"), "manager": ("manager@fleet.example", "Manager123!")}
+PEOPLE = {
+    "administrator": ("admin@fleet.example", "Admin123!"),
+    "manager": ("manager@fleet.example", "Manager123!"),
+}
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -35,7 +38,12 @@ def token(installation: Installation, email: str, password: str) -> str:
 
 
 def probe(
-    installation: Installation, role: str, *, examples: int, seed: int, phases: str = "examples,coverage,fuzzing"
+    installation: Installation,
+    role: str,
+    *,
+    examples: int,
+    seed: int,
+    phases: str = "examples,coverage,fuzzing",
 ) -> bool:
     """Whether all answers were as the schema tells."""
     command = [

@@ -1,16 +1,14 @@
 """Whom the vehicles serve."""
 
-from typing import Any
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import AliveManager, ApiKey, Cause, Hideable, User
+from accounts.models import AliveManager, ApiKey, Made, User
 from customer_management.querysets import CustomerQuerySet
 
 
-class Customer(Hideable):
+class Customer(Made):
     external_id = models.CharField(
         _("external id"),
         max_length=64,
@@ -29,18 +27,11 @@ class Customer(Hideable):
     created_by_key = models.ForeignKey(
         ApiKey, null=True, on_delete=models.SET_NULL, editable=False, related_name="+"
     )
-    cause = models.ForeignKey(
-        Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False
-    )
-    cause_row = models.PositiveIntegerField(null=True, editable=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     objects = AliveManager.from_queryset(CustomerQuerySet)()
     all_objects = models.Manager.from_queryset(CustomerQuerySet)()
 
-    class Meta(Hideable.Meta):
+    class Meta(Made.Meta):
         ordering = ("name", "pk")
         indexes = (
             models.Index(fields=("name", "id"), name="customer_name"),
@@ -62,6 +53,3 @@ class Customer(Hideable):
 
     def __str__(self) -> str:
         return self.name
-
-    def told_cause(self) -> dict[str, Any] | None:
-        return self.cause.told(self.cause_row) if self.cause else None

@@ -6,13 +6,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import AliveManager, Cause, Hideable, User
+from accounts.models import AliveManager, Cause, Made, User
 from customer_management.models import Customer
 from task_management.querysets import TaskCommentQuerySet, TaskQuerySet
 from vehicle_management.models import Vehicle
 
 
-class Task(Hideable):
+class Task(Made):
     """Something to do, on a vehicle or for a customer. Open until complete or canceled."""
 
     class Status(models.TextChoices):
@@ -63,18 +63,11 @@ class Task(Hideable):
         editable=False,
         help_text=_("What made it, as “firing:812:0”; makes making it idempotent."),
     )
-    cause = models.ForeignKey(
-        Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False
-    )
-    cause_row = models.PositiveIntegerField(null=True, editable=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     objects = AliveManager.from_queryset(TaskQuerySet)()
     all_objects = models.Manager.from_queryset(TaskQuerySet)()
 
-    class Meta(Hideable.Meta):
+    class Meta(Made.Meta):
         ordering = ("-id",)
         indexes = (
             models.Index(fields=("status", "due_at"), name="task_status_due"),
@@ -107,9 +100,6 @@ class Task(Hideable):
     @property
     def is_open(self) -> bool:
         return self.status == self.Status.CREATED
-
-    def told_cause(self) -> dict[str, Any] | None:
-        return self.cause.told(self.cause_row) if self.cause else None
 
     def told_closed_by(self) -> dict[str, Any] | None:
         return self.closed_by.told() if self.closed_by else None

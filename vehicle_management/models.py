@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import AliveManager, Cause, Fleet, Hideable, validate_external_id
+from accounts.models import AliveManager, Cause, Fleet, Made, validate_external_id
 from customer_management.models import Customer
 from vehicle_management.querysets import OfVehicleQuerySet, VehicleQuerySet
 
@@ -19,7 +19,7 @@ FIRST_MODEL_YEAR, LAST_MODEL_YEAR = 1900, 2100
 LANES = 8
 
 
-class Vehicle(Hideable):
+class Vehicle(Made):
     """A vehicle's main data. Written only through ``vehicle_management.services``."""
 
     vehicle_id = models.CharField(_("vehicle id"), max_length=64, validators=[validate_external_id])
@@ -55,18 +55,11 @@ class Vehicle(Hideable):
     in_service_date = models.DateField(_("in service since"), null=True, blank=True)
     notes = models.TextField(_("notes"), null=True, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
-    cause = models.ForeignKey(
-        Cause, null=True, on_delete=models.PROTECT, editable=False, related_name="+", db_index=False
-    )
-    cause_row = models.PositiveIntegerField(null=True, editable=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     objects = AliveManager.from_queryset(VehicleQuerySet)()
     all_objects = models.Manager.from_queryset(VehicleQuerySet)()
 
-    class Meta(Hideable.Meta):
+    class Meta(Made.Meta):
         ordering = ("vehicle_id",)
         indexes = (
             models.Index(fields=("fleet", "vehicle_id"), name="vehicle_fleet_vehicle_id"),
