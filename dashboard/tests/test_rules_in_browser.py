@@ -164,8 +164,12 @@ def test_whoever_saves_second_is_told_and_loses_nothing(tab, person):
     update_rule(rule, {"name": "Theirs"}, by=person)
     tab.locator("#rule-name").fill("Mine")
     save(tab)
-    expect(tab.locator("[data-part=trouble]")).to_contain_text("Somebody else changed this rule")
-    expect(tab.locator("#rule-name")).to_have_value("Mine")
+    trouble = tab.locator("[data-part=trouble]")
+    expect(trouble).to_contain_text("Somebody else changed this rule")
+    with tab.expect_response("**/rules/validate"):
+        tab.locator("#rule-name").fill("Mine after all")
+    expect(trouble).to_contain_text("Somebody else changed this rule")
+    expect(tab.locator("#rule-name")).to_have_value("Mine after all")
     rule.refresh_from_db()
     assert rule.name == "Theirs"
 

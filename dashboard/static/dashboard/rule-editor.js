@@ -14,6 +14,7 @@ const [sentence, now, trouble, saved, button] = ["sentence", "now", "trouble", "
 const draftKey = `rule draft ${location.pathname}${location.search}`;
 let attempted = false;
 let asked = 0;
+let isConflict = false;
 
 const start = draft() ?? rule;
 for (const name of ["name", "description"]) part(name).value = start[name] ?? "";
@@ -85,6 +86,8 @@ function say(text, at_once = "") {
 
 function tell(answer) {
   const errors = answer.status === 422 || answer.status === 403 ? answer.told.errors ?? {} : {};
+  // What is typed on is checked on, but does not take back that somebody else was first.
+  if (isConflict) return;
   const isRefused = answer.status >= 400 && !Object.keys(errors).length && answer.told.detail;
   tree.tell(errors, attempted);
   cards.tell(errors, attempted);
@@ -100,6 +103,7 @@ function tell(answer) {
 async function save(event) {
   event.preventDefault();
   attempted = true;
+  isConflict = false;
   asked += 1;
   button.disabled = true;
   saved.hidden = true;
@@ -121,6 +125,7 @@ function keep({ name, ...others }) {
 }
 
 function conflict() {
+  isConflict = true;
   trouble.replaceChildren(words.conflict, " ", h("a", { href: location.pathname, onclick: () => sessionStorage.removeItem(draftKey) }, words.load_theirs));
   trouble.hidden = false;
 }
