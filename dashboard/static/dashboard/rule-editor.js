@@ -86,8 +86,6 @@ function say(text, at_once = "") {
 
 function tell(answer) {
   const errors = answer.status === 422 || answer.status === 403 ? answer.told.errors ?? {} : {};
-  // What is typed on is checked on, but does not take back that somebody else was first.
-  if (isConflict) return;
   const isRefused = answer.status >= 400 && !Object.keys(errors).length && answer.told.detail;
   tree.tell(errors, attempted);
   cards.tell(errors, attempted);
@@ -95,6 +93,8 @@ function tell(answer) {
   const nameless = attempted && !part("name").value.trim();
   part("name").classList.toggle("is-invalid", Boolean(errors.name) || nameless);
   part("name-error").textContent = nameless ? words.needs_name : errors.name?.join(" ") ?? "";
+  // What is typed on is checked on, but does not take back that somebody else was first.
+  if (isConflict) return;
   const count = Object.keys(errors).length + (nameless && !errors.name ? 1 : 0);
   trouble.textContent = isRefused ? answer.told.detail : attempted && count ? words.to_mend.replace("%n", count) : "";
   trouble.hidden = !trouble.textContent;
