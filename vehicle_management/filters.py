@@ -5,7 +5,7 @@ from django_filters import rest_framework as filters
 from accounts.filters import FleetFilter
 from api_pattern.filters import TimeFilter, TruthFilter
 from vehicle_management import vin
-from vehicle_management.live import told_status
+from vehicle_management.live import silent_since, told_status
 from vehicle_management.models import Vehicle, VehicleStatus
 
 LARGEST_ID = 2**63 - 1
@@ -20,7 +20,12 @@ class ShownStatusFilter(filters.ChoiceFilter):
     """By what the vehicle is doing now, as lists show it."""
 
     def filter(self, qs: Any, value: Any) -> Any:
-        return qs.alias(filtered_status=told_status()).filter(filtered_status=value) if value else qs
+        if not value:
+            return qs
+        if value != VehicleStatus.Status.OFFLINE:
+            # Follows from the status, but is found by an index.
+            qs = qs.filter(status__recorded_at__gte=silent_since())
+        return qs.alias(filtered_status=told_status()).filter(filtered_status=value)
 
 
 class VehicleFilters(filters.FilterSet):
