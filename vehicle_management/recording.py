@@ -49,21 +49,11 @@ def record_statuses(
         known = _load(pks)
         before = {pk: (held.recorded_at, dict(held.times)) for pk, held in known.items()}
         changes = []
-        order = sorted(range(len(rows)), key=lambda index: rows[index].at or received_at)
-        for index in order:
-            row = rows[index]
-            at = row.at or received_at
-            if row.at is None and _says_nothing_new(known.get(row.vehicle), row.values):
-                continue
-            held = known[row.vehicle]
-            heard_before = held.recorded_at
-            moved = advance(held, row.values, at)
-            changed[index] = bool(moved)
-            fields = {f"status.{name}": pair for name, pair in moved.items()}
-            if held.recorded_at != heard_before:
-                fields[RECORDED_AT_FIELD] = (_text(heard_before), _text(held.recorded_at))
-            if fields:
-                changes.append(Change(row.vehicle, fields, row=row.row, at=at))
+        for index in sorted(range(len(rows)), key=lambda index: rows[index].at or received_at):
+            change = _moved(known, rows[index], received_at)
+            if change:
+                changed[index] = change.fields.keys() != {RECORDED_AT_FIELD}
+                changes.append(change)
         touched = {
             pk for pk, held in known.items() if (held.recorded_at, held.times) != before.get(pk, (None, {}))
         }
@@ -71,6 +61,19 @@ def record_statuses(
         if changes:
             leave(changes, cause=Cause.of(cause))
     return changed
+
+
+def _moved(known: dict[int, Known], row: StatusRow, received_at: datetime) -> Change | None:
+    """Move what is known of the row's vehicle; None where the row changes nothing."""
+    at = row.at or received_at
+    if row.at is None and _says_nothing_new(known.get(row.vehicle), row.values):
+        return None
+    held = known[row.vehicle]
+    heard_before = held.recorded_at
+    fields = {f"status.{name}": pair for name, pair in advance(held, row.values, at).items()}
+    if held.recorded_at != heard_before:
+        fields[RECORDED_AT_FIELD] = (_text(heard_before), _text(held.recorded_at))
+    return Change(row.vehicle, fields, row=row.row, at=at) if fields else None
 
 
 def record_status(

@@ -1,7 +1,5 @@
 """Crossings, exactly once each, however batches pile up."""
 
-from datetime import datetime
-
 import pytest
 from django.utils import timezone
 
@@ -12,7 +10,6 @@ from rules.models import Firing, FiringAction, RuleScan
 from rules.services import create_rule, disable_rules, enable_rules, update_rule
 from rules.tests.factories import (
     EVERYTHING,
-    LOG,
     OVER,
     administrator,
     count,
@@ -21,11 +18,9 @@ from rules.tests.factories import (
     make_vehicle,
     report,
 )
-from vehicle_management.models import LANES, ChangeBatch, VehicleChange, VehicleStatus
+from vehicle_management.models import LANES, ChangeBatch, VehicleStatus
 from vehicle_management.services import (
-    StatusRow,
     hide_vehicles,
-    record_statuses,
     restore_vehicle,
     update_vehicle,
 )
@@ -47,33 +42,6 @@ def test_it_fires_once_when_the_pattern_becomes_true():
     action = FiringAction.objects.get(firing=firing)
     assert action.params == {"level": "WARNING", "message": "VH-1 is at 10412 km"}
     assert (action.status, action.attempts) == ("PENDING", 0)
-
-
-def test_a_rule_may_ask_when_a_vehicle_was_heard_of_last():
-    heard = {"field": "recorded_at", "operator": "ge", "value": "2026-06-01T00:00:00Z"}
-    rule, vehicle = (
-        make_rule(heard, actions=[{**LOG, "message": "$vehicle_id at $recorded_at"}]),
-        make_vehicle(),
-    )
-    for month, fired in (("01", 0), ("06", 1), ("07", 1)):
-        at = datetime.fromisoformat(f"2026-{month}-02T10:00:00Z")
-        record_statuses([StatusRow(vehicle.pk, {"odometer_km": 5.0}, at)], cause={"kind": "message"})
-        drain()
-        assert count(rule) == fired, month
-    assert "2026-06-02T10:00:00Z" in Firing.objects.get().explanation
-    assert FiringAction.objects.get().params["message"].startswith("VH-1 at 2026-06-02T10:00:00")
-    assert VehicleChange.objects.count() == 1
-
-
-def test_times_of_last_reports_that_wait_together_are_replayed_one_by_one():
-    rule = make_rule({"field": "recorded_at", "operator": "between",
-                      "value": ["2026-06-01T00:00:00Z", "2026-06-30T00:00:00Z"]})  # fmt: skip
-    vehicle = make_vehicle()
-    for month in ("05", "06", "07"):
-        at = datetime.fromisoformat(f"2026-{month}-02T10:00:00Z")
-        record_statuses([StatusRow(vehicle.pk, {"odometer_km": 5.0}, at)], cause={"kind": "message"})
-    drain()
-    assert (count(rule), is_true(rule, vehicle)) == (1, False)
 
 
 def test_from_true_over_unknown_to_true_nothing_fires_anew():
