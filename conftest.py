@@ -62,6 +62,9 @@ def set_up_worker(name: str) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "fleet_manager.settings"
     if OWN_VALKEY in os.environ:
         set_up_valkey(home)
+    else:
+        number = int(name.removeprefix("gw")) + 1
+        os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("?db=0", f"?db={number}")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,8 +16,13 @@ class SteadyResponse(StreamingHttpResponse):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces: Iterator[bytes] = iter(self.streaming_content)  # type: ignore[arg-type]
-        while sent := await sync_to_async(_gathered)(pieces):
-            yield sent
+        try:
+            while sent := await sync_to_async(_gathered)(pieces):
+                yield sent
+        except Exception:
+            # Django closes what it sent, but not what broke on the way.
+            await sync_to_async(self.close)()
+            raise
 
 
 class SteadyFile(SteadyResponse, FileResponse):

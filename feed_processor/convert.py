@@ -139,7 +139,8 @@ class Column:
         try:
             return self._checked(trimmed) if trimmed else NULL
         except Refused as error:
-            self._refused[cell] = error
+            # Not the error itself, whose traceback would keep the whole block.
+            self._refused[cell] = Refused(str(error), error.code)
             return NULL
 
     def _checked(self, trimmed: str) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import orjson
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
-from redis.exceptions import RedisError
+from django.db import close_old_connections, connections
 
+from api_pattern.outages import is_away
 from feed_processor.readings import take_readings
 from feed_processor.relay import publish_batches
 from msg_pattern.bus import Consumer, Entry, get_bus
@@ -32,7 +32,6 @@ TAKEN_AT_ONCE = 500
 GROUP = "feed"
 # Two listeners hear one published reading; what a program says again within this time says nothing new.
 SAME_WITHIN_S = 2.0
-SERVER_IS_AWAY = (OperationalError, InterfaceError, RedisError, OSError)
 
 
 class Listener:
@@ -70,12 +69,13 @@ class Listener:
         while not self._stopping.is_set():
             try:
                 self._loops[name]()
-            except SERVER_IS_AWAY as error:
-                log.warning("listener waits for a server", loop=name, reason=str(error).strip()[:200])
-                self._rest(name, 0.5)
-            except Exception:
-                log.exception("listener's loop broke and begins anew", loop=name)
-                self._rest(name, SWEEP_EVERY_S)
+            except Exception as error:
+                if is_away(error):
+                    log.warning("listener waits for a server", loop=name, reason=str(error).strip()[:200])
+                    self._rest(name, 0.5)
+                else:
+                    log.exception("listener's loop broke and begins anew", loop=name)
+                    self._rest(name, SWEEP_EVERY_S)
         connections.close_all()
 
     def _rest(self, name: str, seconds: float) -> None:
@@ -128,9 +128,9 @@ def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: Tru
             with take_lane(lane) as taken:
                 if taken:
                     drain_lane(lane, publish_batches, may_go_on)
-        except SERVER_IS_AWAY:
-            raise
-        except Exception:
+        except Exception as error:
+            if is_away(error):
+                raise
             log.exception("lane cannot be worked on", lane=lane)
 
 
@@ -138,9 +138,9 @@ def take_or_reject(consumer: Consumer, entries: Sequence[Entry]) -> None:
     """Take readings; of several that cannot be taken together, the one that breaks us is put aside."""
     try:
         take_readings(consumer, entries)
-    except SERVER_IS_AWAY:
-        raise
     except Exception as error:
+        if is_away(error):
+            raise
         if len(entries) > 1:
             for entry in entries:
                 take_or_reject(consumer, [entry])

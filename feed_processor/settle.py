@@ -176,6 +176,7 @@ def _vehicle_faults(table: str, actor: Actor) -> Iterator[Fault]:
     yield from _of_another(table, "plate", "AND m.target IS NOT NULL")
     if by_other_keys:
         _join_by_vin(table)
+        yield from _ids_of_others(table)
     yield from _vin_twice(table)
 
 
@@ -242,6 +243,29 @@ def _join_by_vin(table: str) -> None:
                          WHERE vin IS NOT NULL AND vehicle_id IS NOT NULL ORDER BY vin, seq DESC) named
         WHERE s.seq = m.seq AND m.outcome IS NULL AND m.target IS NULL
           AND s.vehicle_id IS NULL AND s.vin = named.vin""")
+
+
+def _ids_of_others(table: str) -> Iterator[Fault]:
+    """A new vehicle without an id takes its VIN or plate for one, unless that is another vehicle's id."""
+    own = "COALESCE(s.vin, s.plate)"
+    taken = _refuse(
+        table,
+        f"m.target IS NULL AND s.vehicle_id IS NULL AND v.vehicle_id = {own} AND v.deleted_at IS NULL",
+        f", {VEHICLE} v",
+        own,
+    )
+    twice = _rows(f"""
+        WITH named AS (
+            SELECT s.seq, s.vehicle_id, COALESCE(s.vehicle_id, {own}) AS id, {_identity("vehicles")} AS identity
+            FROM {table} s JOIN {table}_matched m USING (seq) WHERE m.outcome IS NULL AND m.target IS NULL
+        ), shared AS (SELECT id FROM named GROUP BY id HAVING min(identity) <> max(identity))
+        UPDATE {table}_matched m SET outcome = 'f' FROM named JOIN shared USING (id)
+        WHERE m.seq = named.seq AND named.vehicle_id IS NULL RETURNING m.row, named.id""")
+    for row, value in [*taken, *twice]:
+        message = _(
+            "“%(value)s” is the vehicle_id of another vehicle; give this one a vehicle_id of its own."
+        )
+        yield Fault(row, "", value, "taken", message % {"value": value})
 
 
 def _vin_twice(table: str) -> Iterator[Fault]:

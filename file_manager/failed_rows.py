@@ -13,6 +13,8 @@ from file_manager import storage
 from file_manager.models import Upload, UploadFault
 
 WHY = "why"
+# A query each tells which of them failed.
+BLOCK_ROWS = 5_000
 
 
 def failed_rows_csv(upload: Upload) -> Iterator[str]:
@@ -22,7 +24,7 @@ def failed_rows_csv(upload: Upload) -> Iterator[str]:
     if not upload.dialect:
         return
     with storage.opened(upload.stored_as) as stream:
-        for block in read_blocks(stream, Dialect.from_dict(upload.dialect)):
+        for block in read_blocks(stream, Dialect.from_dict(upload.dialect), BLOCK_ROWS):
             yield from _failed(upload, block, headers)
 
 

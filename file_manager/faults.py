@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import connection
 from django.db.models import F
 
 from feed_processor.convert import NULL, Fault, escaped
 from file_manager.models import Upload, UploadFault, UploadFaultGroup
+
+MOST_COLUMN_NAME = 200
 
 
 def add_file_fault(upload: Upload, code: str, message: str) -> None:
@@ -19,6 +22,8 @@ def add_faults(upload: Upload, faults: Sequence[Fault]) -> None:
     """Within the caller's transaction."""
     if not faults:
         return
+    # A header may be longer than an index takes.
+    faults = [replace(fault, column=fault.column[:MOST_COLUMN_NAME]) for fault in faults]
     _copy(upload, faults)
     _count(upload, faults)
 

@@ -58,7 +58,10 @@ class Upload(models.Model):
     rows_failed = models.PositiveIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0, help_text=_("How often a worker took it up."))
     breaks = models.PositiveIntegerField(
-        default=0, help_text=_("How often it stopped on an error that nobody foresaw.")
+        default=0, help_text=_("How often in a row it stopped on an error that nobody foresaw.")
+    )
+    rests_until = models.DateTimeField(
+        null=True, help_text=_("After such an error it is taken up no sooner.")
     )
     cancel_requested = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,6 +1,7 @@
 from typing import Self
 
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.querysets import ScopedQuerySet
@@ -19,7 +20,8 @@ class UploadQuerySet(ScopedQuerySet):
 
     def unfinished(self) -> Self:
         """Uploads that a worker still owes something."""
-        return self.filter(status__in=("UPLOADED", "READING", "APPLYING"))
+        rested = Q(rests_until=None) | Q(rests_until__lte=timezone.now())
+        return self.filter(rested, status__in=("UPLOADED", "READING", "APPLYING"))
 
 
 class OfUploadQuerySet(ScopedQuerySet):

@@ -8,19 +8,21 @@ chunks that are done are passed over.
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor, actor_of
 from accounts.models import Fleet
+from api_pattern.outages import is_away
 from feed_processor.blocks import BLOCK_ROWS
 from feed_processor.convert import Fault
 from feed_processor.dialect import Dialect, UnreadableFile
@@ -47,7 +49,8 @@ log = structlog.get_logger(__name__)
 
 LOCK_CLASS = 7_001
 RETRIES = 5
-MOST_BREAKS = 3
+MOST_BREAKS = 5
+FIRST_REST = timedelta(seconds=30)
 FIRST_ROWS = 20_000
 PROGRESS_ROWS = 50_000
 COUNTERS = {
@@ -104,13 +107,13 @@ def calm_collector() -> Iterator[None]:
 def run_upload(upload: Upload) -> None:
     """Bring the upload as far as it goes: to APPLIED, REVIEW or FAILED. The caller holds it.
 
-    Raises OperationalError and InterfaceError: the database is away, and the upload is taken up again.
+    Raises what says that the database is away: then the upload is taken up again.
     """
     try:
         _run(upload)
-    except (OperationalError, InterfaceError):
-        raise
     except Exception as error:
+        if isinstance(error, DatabaseError) and is_away(error):
+            raise
         log.exception("import breaks", upload=upload.pk)
         _note_break(upload, error)
 
@@ -163,9 +166,10 @@ def _fail(upload: Upload, code: str, message: str) -> None:
 
 
 def _note_break(upload: Upload, error: Exception) -> None:
-    """What was not foreseen may pass: it is tried again, and told when it does not."""
-    upload.breaks += 1
-    Upload.objects.filter(pk=upload.pk).update(breaks=upload.breaks)
+    """What was not foreseen may pass: it is tried again, ever later, and told when it does not."""
+    upload.breaks = (Upload.objects.values_list("breaks", flat=True).get(pk=upload.pk)) + 1
+    rest = FIRST_REST * 4 ** (upload.breaks - 1)
+    Upload.objects.filter(pk=upload.pk).update(breaks=upload.breaks, rests_until=timezone.now() + rest)
     if upload.breaks >= MOST_BREAKS:
         message = _(
             "The import stopped %(times)d times on an error of ours (%(error)s). Rows of finished chunks are applied;"
@@ -345,7 +349,7 @@ def _apply_chunk(upload: Upload, load: Load, first: int, last: int) -> None:
     letters = _note_done(upload, first, last, *outcome_arrays(load, outcomes))
     _keep_changes(upload, outcomes)
     counts = {name: F(name) + letters.count(letter) for letter, name in COUNTERS.items()}
-    Upload.objects.filter(pk=upload.pk).update(**counts)
+    Upload.objects.filter(pk=upload.pk).update(**counts, breaks=0)
 
 
 def _note_done(upload: Upload, first: int, last: int, arrays: str, params: dict[str, str]) -> str:

@@ -111,7 +111,8 @@ class Evaluation:
     def _find_tangled(self, batches: list[Batch], touched: set[int]) -> None:
         times: Counter[int] = Counter()
         for batch in batches:
-            if self._matters(batch):
+            # What holds a vehicle against a rule needs the values of its own time, whatever it changed itself.
+            if batch.rules or self._matters(batch):
                 times.update(pk for pk in batch.vehicles if not (batch.creates and pk in self._half_told))
             if self._needs_before(batch):
                 self._tangled.update(batch.vehicles)

@@ -12,7 +12,7 @@ from vehicle_management.registry import kinds
 _OURS = {
     "fleet_id": Subject("fleet_id", "text", ("fleet_id",)),
     "customer_id": Subject("customer_id", "number", ("customer",)),
-    "recorded_at": Subject("recorded_at", "time", ("status.recorded_at",)),
+    "recorded_at": Subject("recorded_at", "time", ("recorded_at",)),
 }
 _WELL_KNOWN = {
     **{name: Subject(name, held.kind, (name,), held.choices) for name, held in VEHICLE_ATTRIBUTES.items()},

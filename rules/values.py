@@ -12,10 +12,10 @@ ALWAYS = {"fleet": "v.fleet_id", "customer": "v.customer_id", "deleted_at": "v.d
 _COLUMNS = {
     **{name: f"v.{name}" for name in VEHICLE_ATTRIBUTES},
     **{f"status.{name}": f"s.{name}" for name in STATUS_ATTRIBUTES},
-    "status.recorded_at": """to_char(s.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
+    "recorded_at": """to_char(s.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
     "in_service_date": "v.in_service_date::text",
 }
-_STATUS_NAMES = (*STATUS_ATTRIBUTES, RECORDED_AT.name)
+_STATUS_COLUMNS = (*(f"status.{name}" for name in STATUS_ATTRIBUTES), RECORDED_AT.name)
 _HOMES = {"status": "s", "attributes": "v"}
 _TABLES = {
     False: "vehicle_management_vehicle v",
@@ -40,7 +40,7 @@ def load_values(
     others = sorted(key for key in keys if key not in plain and key != "fleet_id")
     homes = [key.partition(".") for key in others]
     columns = [*plain.values(), *(f"{_HOMES[home]}.attributes -> %s::text" for home, _, _ in homes)]
-    tables = _TABLES[any(key.startswith("status.") for key in (*plain, *others))]
+    tables = _TABLES[any(key.startswith("status.") or key == RECORDED_AT.name for key in (*plain, *others))]
     names = [*plain, *others]
     with connection.cursor() as cursor:
         # Columns and tables are ours; what others named is a parameter.
@@ -59,7 +59,7 @@ def load_values(
 
 def load_texts(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Everything that a text may name, by its plain name."""
-    status = [_COLUMNS[f"status.{name}"] for name in _STATUS_NAMES]
+    status = [_COLUMNS[name] for name in _STATUS_COLUMNS]
     main = [_COLUMNS[name] for name in VEHICLE_ATTRIBUTES]
     query = _TEXTS.format(", ".join([*main, *status]))
     with connection.cursor() as cursor:
@@ -69,7 +69,7 @@ def load_texts(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
 
 def _texts(row: tuple[Any, ...]) -> dict[str, Any]:
     _pk, of_vehicle, of_status, customer, fleet_id, *known = row
-    names = [*VEHICLE_ATTRIBUTES, *_STATUS_NAMES]
+    names = [*VEHICLE_ATTRIBUTES, *STATUS_ATTRIBUTES, RECORDED_AT.name]
     return {
         **orjson.loads(of_vehicle or "{}"),
         **orjson.loads(of_status or "{}"),

@@ -16,7 +16,7 @@ from vehicle_management.models import LANES, ChangeBatch, VehicleChange
 
 BATCH_VEHICLES = 5_000
 # Rules may ask when a vehicle was last heard of; its history and the world are told that time anyhow.
-RECORDED_AT_FIELD = "status.recorded_at"
+RECORDED_AT_FIELD = "recorded_at"
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,8 @@ def record_statuses(
 def _moved(known: dict[int, Known], row: StatusRow, received_at: datetime) -> Change | None:
     """Move what is known of the row's vehicle; None where the row changes nothing."""
     at = row.at or received_at
-    if row.at is None and _says_nothing_new(known.get(row.vehicle), row.values):
+    # A file's row without a time is no report of now; whoever says the same again by itself is heard of.
+    if row.at is None and row.row is not None and _says_nothing_new(known.get(row.vehicle), row.values):
         return None
     held = known[row.vehicle]
     heard_before = held.recorded_at

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from accounts.models import User
 from api_pattern.pagination import DEFAULT_LIMIT
 from customer_management.models import Customer
 from dashboard.pages.base import Page, ask_to_log_in
@@ -111,7 +112,7 @@ class UploadPage(OfUpload):
         shown = rows[first : first + DEFAULT_LIMIT]
         page = first // DEFAULT_LIMIT + 1
         reasons = reasons_of(upload, [one["row"] for one in shown])
-        names = names_of(upload, [one["id"] for one in shown if "id" in one])
+        names = names_of(upload, [one["id"] for one in shown if "id" in one], self.me)
         return {
             "rows": [self._told(upload, one, reasons, names) for one in shown],
             "row_count": len(rows),
@@ -164,10 +165,10 @@ def reasons_of(upload: Upload, rows: list[int]) -> dict[int, list[str]]:
     return reasons
 
 
-def names_of(upload: Upload, pks: list[int]) -> dict[int, str]:
-    """What the customers or tasks that rows became are called."""
+def names_of(upload: Upload, pks: list[int], me: User) -> dict[int, str]:
+    """What the customers or tasks that rows became are called, of those that one sees."""
     model, name = (Customer, "name") if upload.kind == "customers" else (Task, "title")
-    return dict(model.all_objects.filter(pk__in=pks).values_list("pk", name)) if pks else {}
+    return dict(model.all_objects.visible_to(me).filter(pk__in=pks).values_list("pk", name)) if pks else {}
 
 
 def address_of(upload: Upload, row: dict[str, Any]) -> str:

@@ -242,3 +242,11 @@ def test_a_new_vehicle_crosses_as_it_began_though_it_fell_back_before_anyone_loo
     firing = Firing.objects.get(rule=rule)
     assert (firing.vehicle.vehicle_id, is_true(rule, firing.vehicle)) == ("01035", False)
     assert "10,412" in firing.explanation
+
+
+def test_a_plate_that_is_the_id_of_another_vehicle_is_a_fault_of_its_row_alone() -> None:
+    run("vehicle_id,plate\nP2,N 2\n")
+    upload = run("vehicle_id,plate\nB7,\n,B7\n,P2\n,P3\n")
+    assert counts(upload) == {"created": 2, "failed": 2}
+    assert set(upload.faults.values_list("row", "code")) == {(3, "taken"), (4, "taken")}
+    assert set(Vehicle.objects.values_list("vehicle_id", flat=True)) == {"P2", "B7", "P3"}

@@ -111,9 +111,9 @@ def test_a_status_leaves_a_batch_with_old_and_new_values(people, vehicle, status
     client.patch(status_path, {"odometer_km": 9_000})
     client.patch(status_path, {"odometer_km": 10_412})
     batch = ChangeBatch.objects.latest("id")
-    assert (batch.vehicles, batch.fields) == ([vehicle.pk], ["status.odometer_km", "status.recorded_at"])
-    assert (batch.old[0][0], batch.new[0][0]) == (9_000, 10_412)
-    assert batch.old[0][1] < batch.new[0][1] == as_text(vehicle.status.recorded_at)
+    assert (batch.vehicles, batch.fields) == ([vehicle.pk], ["recorded_at", "status.odometer_km"])
+    assert (batch.old[0][1], batch.new[0][1]) == (9_000, 10_412)
+    assert batch.old[0][0] < batch.new[0][0] == as_text(vehicle.status.recorded_at)
 
 
 def test_a_history_ends_with_the_creation_and_is_cut_into_pages(people, status_path):
