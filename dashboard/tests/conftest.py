@@ -20,7 +20,10 @@ from django.conf import settings as django_settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.core.cache import cache
 from django.db import connections
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from fleet_manager.tests.world import World
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 DESKTOP = {"width": 1440, "height": 900}
@@ -143,3 +146,16 @@ def poll() -> Callable[..., Any]:
         return found
 
     return wait
+
+
+@pytest.fixture
+def world() -> World:
+    cache.clear()
+    return World.make()
+
+
+@pytest.fixture
+def page(client: Client, world: World) -> Client:
+    """The browser of the north's manager."""
+    client.force_login(world.people.manager)
+    return client

@@ -9,10 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from dashboard.progress import Pace, state_of
+from dashboard.tests.answers import text_of
 from file_manager.models import Upload
 from file_manager.tasks import work_uploads
 from file_manager.tests.factories import hand_in, run
-from fleet_manager.tests.world import World
 from vehicle_management.models import Vehicle
 
 pytestmark = pytest.mark.django_db
@@ -20,24 +20,8 @@ pytestmark = pytest.mark.django_db
 FLEET = "vehicle_id,make,model_year\nA-1,Ford,2020\nA-2,Volvo,never\nA-3,Volvo,2021\n"
 
 
-@pytest.fixture
-def world():
-    return World.make()
-
-
-@pytest.fixture
-def page(client, world):
-    """The browser of the north's manager."""
-    client.force_login(world.people.manager)
-    return client
-
-
 def loaded(world, content=FLEET, **values):
     return run(content, fleet=world.people.north, by=world.people.manager, **values)
-
-
-def text_of(answer):
-    return answer.content.decode()
 
 
 def words_of(answer):

@@ -1,33 +1,16 @@
 """Overview, customers, search, profile and the login."""
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
 from customer_management.models import Customer
-from fleet_manager.tests.world import World
+from dashboard.tests.answers import text_of
 from task_management.tests.factories import TaskFactory
 from vehicle_management.tests.factories import VehicleFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world():
-    cache.clear()
-    return World.make()
-
-
-@pytest.fixture
-def page(client, world):
-    client.force_login(world.people.manager)
-    return client
-
-
-def text_of(answer):
-    return answer.content.decode()
 
 
 # ---------------------------------------------------------------- the entrance

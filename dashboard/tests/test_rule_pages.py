@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.rule_editor import action_kinds, operator_labels, words
 from dashboard.rule_templates import RULE_TEMPLATES
-from fleet_manager.tests.world import PATTERN, World
+from dashboard.tests.answers import text_of
+from fleet_manager.tests.world import PATTERN
 from rules.actions import ACTIONS, check_actions
 from rules.lanes import drain
 from rules.models import FiringAction, Rule
@@ -22,22 +23,6 @@ from rules.table import attribute_table
 from rules.tests.factories import report
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world():
-    return World.make()
-
-
-@pytest.fixture
-def page(client, world):
-    """The browser of the north's manager."""
-    client.force_login(world.people.manager)
-    return client
-
-
-def text_of(answer):
-    return answer.content.decode()
 
 
 def data_of(answer):

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Cause
-from fleet_manager.tests.world import World
+from dashboard.tests.answers import text_of
 from rules.lanes import drain
 from rules.outbox import run_pending_actions
 from rules.services import create_rule
@@ -18,21 +18,6 @@ from task_management.models import Task
 from task_management.services import complete_task
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world():
-    return World.make()
-
-
-@pytest.fixture
-def page(client, world):
-    client.force_login(world.people.manager)
-    return client
-
-
-def text_of(answer):
-    return answer.content.decode()
 
 
 def words_of(answer):

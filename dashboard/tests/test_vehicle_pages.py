@@ -11,28 +11,12 @@ from django.utils import timezone
 from accounts.models import Cause
 from customer_management.models import Customer
 from customer_management.tests.factories import CustomerFactory
-from fleet_manager.tests.world import World
+from dashboard.tests.answers import text_of
 from vehicle_management.models import Vehicle, VehicleStatus
 from vehicle_management.services import update_vehicle
 from vehicle_management.tests.factories import VehicleFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world():
-    return World.make()
-
-
-@pytest.fixture
-def page(client, world):
-    """The browser of the north's manager."""
-    client.force_login(world.people.manager)
-    return client
-
-
-def text_of(answer):
-    return answer.content.decode()
 
 
 def path_of(vehicle, more=""):
