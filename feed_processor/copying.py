@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from django.db import connection
 
+from api_pattern.outages import is_away
+
 # With the usual 5 ms the sending thread waits for its turn at every few kilobytes, longer than it sends.
 SWITCH_SECONDS = 0.000_5
 
@@ -34,6 +36,10 @@ class CopyingBehind:
         with self._stack:
             if kind is None:
                 self.wait()
+        # Whoever is told only of the caller's error would go on over another connection, without its locks.
+        lost = self._pending.exception() if self._pending else None
+        if lost is not None and is_away(lost):
+            raise lost
 
     def start(self, sql: str, lines: Sequence[str]) -> None:
         self.wait()

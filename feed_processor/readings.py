@@ -40,7 +40,13 @@ def take_readings(consumer: Consumer, entries: Sequence[Entry]) -> int:
 
     An entry of which nothing can be taken is put aside with the reason. Given twice, it changes nothing.
     """
-    read = [(entry, readings) for entry in entries if (readings := _read(consumer, entry)) is not None]
+    read: list[tuple[Entry, list[Reading]]] = []
+    refused: list[tuple[Entry, str]] = []
+    for entry in entries:
+        try:
+            read.append((entry, _read(entry)))
+        except (MalformedMessage, BadReading) as error:
+            refused.append((entry, str(error)))
     known = _known_vehicles(reading.vehicle_id for _entry, readings in read for reading in readings)
     rows = [
         StatusRow(known[reading.vehicle_id], reading.values, reading.at)
@@ -50,6 +56,8 @@ def take_readings(consumer: Consumer, entries: Sequence[Entry]) -> int:
     ]
     if rows:
         record_statuses(rows, cause=CAUSE)
+    for entry, reason in refused:
+        _refuse(consumer, entry, reason)
     for entry, readings in read:
         _settle(
             consumer, entry, [reading.vehicle_id for reading in readings if reading.vehicle_id not in known]
@@ -60,24 +68,23 @@ def take_readings(consumer: Consumer, entries: Sequence[Entry]) -> int:
 def _settle(consumer: Consumer, entry: Entry, unknown: Sequence[str]) -> None:
     if unknown:
         reason = _("No vehicle “%(id)s” is known; make it first.") % {"id": unknown[0][:64]}
-        log.warning("reading refused", reason=reason, entry=entry.id)
-        consumer.reject(entry, reason)
+        _refuse(consumer, entry, reason)
     else:
         consumer.acknowledge([entry])
+
+
+def _refuse(consumer: Consumer, entry: Entry, reason: str) -> None:
+    log.warning("reading refused", reason=reason, entry=entry.id)
+    consumer.reject(entry, reason)
 
 
 def _known_vehicles(ids: Iterator[str]) -> dict[str, int]:
     return dict(Vehicle.objects.filter(vehicle_id__in=set(ids)).values_list("vehicle_id", "pk"))
 
 
-def _read(consumer: Consumer, entry: Entry) -> list[Reading] | None:
-    try:
-        data = Message.from_json(entry.data).data
-        return [parse_reading(item) for item in (data if isinstance(data, list) else [data])]
-    except (MalformedMessage, BadReading) as error:
-        log.warning("reading refused", reason=str(error), entry=entry.id)
-        consumer.reject(entry, str(error))
-        return None
+def _read(entry: Entry) -> list[Reading]:
+    data = Message.from_json(entry.data).data
+    return [parse_reading(item) for item in (data if isinstance(data, list) else [data])]
 
 
 def parse_reading(item: Any) -> Reading:

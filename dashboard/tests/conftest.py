@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
@@ -23,7 +23,9 @@ from django.db import connections
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from fleet_manager.tests.world import World
+if TYPE_CHECKING:
+    from fleet_manager.tests.world import World
+
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 DESKTOP = {"width": 1440, "height": 900}
@@ -149,13 +151,16 @@ def poll() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> "World":
+    # Models cannot be imported yet where pytest reads this file.
+    from fleet_manager.tests.world import World  # noqa: PLC0415
+
     cache.clear()
     return World.make()
 
 
 @pytest.fixture
-def page(client: Client, world: World) -> Client:
+def page(client: Client, world: "World") -> Client:
     """The browser of the north's manager."""
     client.force_login(world.people.manager)
     return client

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 
 from feed_processor.copying import CopyingBehind
 
@@ -49,6 +49,16 @@ def test_an_error_of_the_caller_is_told_rather_than_that_of_a_copy(cursor):
     with pytest.raises(KeyError):
         fail_while_copying(cursor)
     assert count() == 0
+
+
+class LostConnection:
+    def copy(self, sql):
+        raise OperationalError("the server closed the connection")
+
+
+def test_a_lost_connection_is_told_rather_than_an_error_of_the_caller():
+    with pytest.raises(OperationalError):
+        fail_while_copying(LostConnection())
 
 
 def test_threads_take_turns_as_before_when_it_is_over(cursor):

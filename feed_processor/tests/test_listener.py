@@ -119,12 +119,15 @@ def test_a_reading_that_breaks_us_is_put_aside_and_its_neighbours_are_taken(runn
 
     take = listener.take_readings
     monkeypatch.setattr(listener, "take_readings", break_at_two)
+    get_bus().append(Channel.TELEMETRY_RAW, b"nonsense")
     for name in ("VH-2", "VH-1"):
         get_bus().append(Channel.TELEMETRY_RAW, orjson.dumps({**READING, "vehicle_id": name}))
     wait_until(lambda: VehicleStatus.objects.filter(odometer_km=10_412).exists())
-    wait_until(lambda: client.xlen(f"{Channel.TELEMETRY_RAW}.rejected") == 1)
-    ((_id, rejected),) = client.xrange(f"{Channel.TELEMETRY_RAW}.rejected")
-    assert any(b"ZeroDivisionError" in value for value in rejected.values())
+    wait_until(lambda: client.xlen(f"{Channel.TELEMETRY_RAW}.rejected") == 2)
+    reasons = {rejected[b"data"]: rejected[b"reason"] for _id, rejected in
+               client.xrange(f"{Channel.TELEMETRY_RAW}.rejected")}  # fmt: skip
+    assert [b"ZeroDivisionError" in reason for reason in reasons.values()].count(True) == 1
+    assert b"nonsense" in reasons
 
 
 def test_a_bell_that_nobody_of_us_rang_does_no_harm(running, client):

@@ -15,9 +15,12 @@ pytestmark = pytest.mark.django_db
         "rules?everything=2",
         "users?is_active=maybe",
         "tasks?overdue=maybe",
+        "rules?enabled=100%25 sure",
+        "vehicles?updated_after=a%25b",
+        "vehicles?status=%25s",
     ],
 )
-def test_a_filter_that_is_neither_true_nor_false_is_refused(query):
+def test_a_filter_that_is_not_understood_is_refused(query):
     answer = People.make().client("administrator").get(f"/api/v1/{query}")
     assert answer.status_code == 422
     assert list(answer.json()["errors"]) == [query.partition("?")[2].partition("=")[0]]
