@@ -6,7 +6,7 @@ BIN := .venv/bin
 PY := $(BIN)/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 NAMES := accounts analytics api_pattern customer_management dashboard feed_processor file_manager fleet_manager \
-	msg_pattern rules task_management vehicle_management conftest.py manage.py
+	msg_pattern rules task_management telemetry vehicle_management conftest.py manage.py
 SOURCES = $(wildcard $(NAMES) benchmarks)
 
 # `make run PORT=8001 FLEET_HOME=…` passes these on where they are given.

@@ -66,6 +66,19 @@ def integer(name: str, default: int, *, least: int = 0, most: int | None = None)
     return value
 
 
+def number(name: str, default: float, *, least: float, most: float) -> float:
+    written = text(name)
+    if not written:
+        return default
+    try:
+        value = float(written)
+    except ValueError:
+        raise SettingError(f"{name} is {written!r}, which is not a number.") from None
+    if not least <= value <= most:
+        raise SettingError(f"{name} is {written}, but must be between {least:g} and {most:g}.")
+    return value
+
+
 def boolean(name: str, default: bool) -> bool:
     written = text(name).lower()
     if not written:

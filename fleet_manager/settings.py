@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "customer_management",
     "vehicle_management",
     "task_management",
+    "telemetry",
     "rules",
     "feed_processor",
     "file_manager",
@@ -328,6 +329,19 @@ ACTION_ATTEMPTS = env.integer("ACTION_ATTEMPTS", 5, least=1)
 CHANGE_BATCH_KEEP_HOURS = env.integer("CHANGE_BATCH_KEEP_HOURS", 48, least=1)
 LOGIN_ATTEMPTS_PER_MINUTE = env.integer("LOGIN_ATTEMPTS_PER_MINUTE", 10, least=1)
 DEMO_VEHICLES = env.integer("DEMO_VEHICLES", 25, least=1)
+
+# ---------------------------------------------------------------- telemetry
+
+UNKNOWN_VEHICLES = env.choice("UNKNOWN_VEHICLES", "refuse", among=("refuse", "quarantine"))
+QUARANTINE_FLEET = env.text("QUARANTINE_FLEET", "quarantine")
+TELEMETRY_HOT_ROUTE = env.boolean("TELEMETRY_HOT_ROUTE", True)
+TELEMETRY_SHARDS = env.integer("TELEMETRY_SHARDS", 1, least=1, most=256)
+TELEMETRY_BACKLOG_MB = env.integer("TELEMETRY_BACKLOG_MB", 1024, least=1)
+TELEMETRY_RATE_PER_KEY = env.integer("TELEMETRY_RATE_PER_KEY", 20_000, least=1)
+READINGS_KEEP_DAYS = env.integer("READINGS_KEEP_DAYS", 90, least=1, most=4_000)
+HARSH_BRAKING_G = env.number("HARSH_BRAKING_G", -0.4, least=-10, most=0)
+RAPID_ACCEL_G = env.number("RAPID_ACCEL_G", 0.4, least=0, most=10)
+SCORE_PENALTY = env.number("SCORE_PENALTY", 5, least=0, most=100)
 
 # ---------------------------------------------------------------- logs
 

@@ -2,10 +2,11 @@
 
 ``publish`` and ``subscribe`` are for what may be lost: a bell, a live view. ``append`` and ``consume``
 are for what may not: an entry stays until a consumer of the group acknowledges it, and is given again
-when a consumer dies.
+when a consumer dies. A channel has ``shards``: the entries of one key lie in one shard, in order.
 """
 
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -17,13 +18,40 @@ from django.utils.module_loading import import_string
 from msg_pattern.messages import Message
 
 
-@dataclass(frozen=True)
+class BusError(Exception):
+    """What carries the messages is away, or said no: nothing was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is appended: ``data`` (a message or bare data), of whom (``key``), by whom, and when it came.
+
+    ``received_ms`` counts from 1970; it stays with the entry, so that one that comes twice is of one time.
+    """
+
+    data: bytes
+    key: str = ""
+    sender: str = ""
+    received_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a stream: its id, its raw ``data``, and how often it was given out before."""
+    """One entry: its id, its raw ``data``, and, where the one who appended it said so, by whom and when."""
 
     id: str
     data: bytes
-    deliveries: int = 0
+    sender: str = ""
+    received_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What lies in a channel and is not acknowledged: entries, their bytes, the age of the oldest one."""
+
+    entries: int
+    size: int
+    oldest_s: float
 
 
 class Subscription(Protocol):
@@ -34,17 +62,30 @@ class Subscription(Protocol):
 
 class Consumer(Protocol):
     def take(self, count: int, timeout_s: float) -> list[Entry]:
-        """Up to ``count`` entries: first what a dead consumer left, then new ones."""
+        """Up to ``count`` entries: first what was taken before and never acknowledged, then new ones."""
         ...
 
     def acknowledge(self, entries: Iterable[Entry]) -> None: ...
 
-    def reject(self, entry: Entry, reason: str) -> None:
-        """Put an entry that can never be worked on aside, with the reason, and acknowledge it."""
+    def close(self) -> None: ...
+
+
+class Appender(Protocol):
+    """Appends from an event loop: what is given at the same time goes out in one write."""
+
+    async def append(self, channel: str, entries: Sequence[Outgoing]) -> None:
+        """Returns when all are on disk. Raises BusError when they are not, or may not be."""
         ...
+
+    async def close(self) -> None: ...
 
 
 class Bus(Protocol):
+    shards: int
+    """Into how many shards a channel's entries are spread; more than 1: append per key."""
+    assigns: bool
+    """Whether consumers of a group share the shards by themselves (Kafka); else who consumes holds a lock."""
+
     def publish(self, channel: str, message: Message) -> None: ...
 
     def publish_many(self, channel: str, messages: Iterable[Message]) -> None: ...
@@ -53,13 +94,19 @@ class Bus(Protocol):
 
     def subscribe(self, *channels: str) -> AbstractContextManager[Subscription]: ...
 
-    def append(self, channel: str, data: bytes) -> str: ...
+    def append(self, channel: str, entries: Sequence[Outgoing]) -> None:
+        """Returns when all are on disk. Raises BusError."""
+        ...
 
-    def append_once(self, channel: str, data: bytes, *, within_s: float) -> str | None:
+    def append_once(self, channel: str, entry: Outgoing, *, within_s: float) -> bool:
         """Append unless the very same data was appended so in the last ``within_s`` seconds."""
         ...
 
-    def consume(self, channel: str, *, group: str, name: str) -> Consumer: ...
+    def appender(self) -> Appender: ...
+
+    def consume(self, channel: str, *, group: str, shard: int = 0) -> Consumer: ...
+
+    def backlog(self, channel: str, *, group: str) -> Backlog: ...
 
     def ping(self) -> bool: ...
 
@@ -68,8 +115,13 @@ IMPLEMENTATIONS = {
     "redis": "msg_pattern.redis.RedisBus",
     "rediss": "msg_pattern.redis.RedisBus",
     "unix": "msg_pattern.redis.RedisBus",
+    "kafka": "msg_pattern.kafka.KafkaBus",
     "memory": "msg_pattern.memory.MemoryBus",
 }
+
+
+def shard_of(key: str, shards: int) -> int:
+    return zlib.crc32(key.encode()) % shards if shards > 1 else 0
 
 
 @cache
