@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from msg_pattern.messages import Message
 
 
-class BusError(Exception):
+class BusError(OSError):
     """What carries the messages is away, or said no: nothing was taken."""
 
 

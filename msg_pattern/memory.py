@@ -2,12 +2,12 @@
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count as counter
 from queue import Empty, SimpleQueue
 
-from msg_pattern.bus import Entry
+from msg_pattern.bus import Backlog, Entry, Outgoing
 from msg_pattern.messages import Message
 
 
@@ -23,39 +23,38 @@ class MemorySubscription:
 
 
 class MemoryConsumer:
-    """Entries that were taken and not acknowledged come again after ``abandon``."""
-
-    def __init__(
-        self, stream: deque[Entry], taken: dict[str, Entry], rejected: list[tuple[Entry, str]]
-    ) -> None:
-        self._stream, self._taken, self._rejected = stream, taken, rejected
+    def __init__(self, stream: deque[Entry]) -> None:
+        self._stream = stream
 
     def take(self, count: int, timeout_s: float) -> list[Entry]:
-        entries = [self._stream.popleft() for _ in range(min(count, len(self._stream)))]
-        self._taken.update({entry.id: entry for entry in entries})
-        return entries
+        return list(self._stream)[:count]
 
     def acknowledge(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            self._taken.pop(entry.id, None)
+            self._stream.remove(entry)
 
-    def reject(self, entry: Entry, reason: str) -> None:
-        self._rejected.append((entry, reason))
-        self.acknowledge([entry])
+    def close(self) -> None:
+        return
 
-    def abandon(self) -> None:
-        """What a dead consumer leaves: all that it took goes back to the front."""
-        for entry in reversed(self._taken.values()):
-            self._stream.appendleft(Entry(entry.id, entry.data, entry.deliveries + 1))
-        self._taken.clear()
+
+class MemoryAppender:
+    def __init__(self, bus: "MemoryBus") -> None:
+        self._bus = bus
+
+    async def append(self, channel: str, entries: Sequence[Outgoing]) -> None:
+        self._bus.append(channel, entries)
+
+    async def close(self) -> None:
+        return
 
 
 class MemoryBus:
+    shards = 1
+    assigns = False
+
     def __init__(self, url: str = "memory:") -> None:
         self.published: list[tuple[str, Message]] = []
-        self.rejected: list[tuple[Entry, str]] = []
         self._streams: dict[str, deque[Entry]] = defaultdict(deque)
-        self._taken: dict[str, dict[str, Entry]] = defaultdict(dict)
         self._subscriptions: list[tuple[frozenset[str], MemorySubscription]] = []
         self._seen: dict[tuple[str, bytes], float] = {}
         self._ids = counter(1)
@@ -82,20 +81,32 @@ class MemoryBus:
         finally:
             self._subscriptions.remove(held)
 
-    def append(self, channel: str, data: bytes) -> str:
-        id_ = f"{next(self._ids)}-0"
-        self._streams[channel].append(Entry(id_, data))
-        return id_
+    def append(self, channel: str, entries: Sequence[Outgoing]) -> None:
+        self._streams[channel].extend(
+            Entry(
+                f"{next(self._ids)}-0", one.data, one.sender, one.received_ms or time.time_ns() // 1_000_000
+            )
+            for one in entries
+        )
 
-    def append_once(self, channel: str, data: bytes, *, within_s: float) -> str | None:
+    def append_once(self, channel: str, entry: Outgoing, *, within_s: float) -> bool:
         now = time.monotonic()
-        if self._seen.get((channel, data), 0) > now:
-            return None
-        self._seen[channel, data] = now + within_s
-        return self.append(channel, data)
+        if self._seen.get((channel, entry.data), 0) > now:
+            return False
+        self._seen[channel, entry.data] = now + within_s
+        self.append(channel, [entry])
+        return True
 
-    def consume(self, channel: str, *, group: str, name: str) -> MemoryConsumer:
-        return MemoryConsumer(self._streams[channel], self._taken[channel], self.rejected)
+    def appender(self) -> MemoryAppender:
+        return MemoryAppender(self)
+
+    def consume(self, channel: str, *, group: str, shard: int = 0) -> MemoryConsumer:
+        return MemoryConsumer(self._streams[channel])
+
+    def backlog(self, channel: str, *, group: str) -> Backlog:
+        entries = self._streams[channel]
+        oldest = time.time() - entries[0].received_ms / 1000 if entries else 0.0
+        return Backlog(len(entries), sum(len(entry.data) for entry in entries), oldest)
 
     def ping(self) -> bool:
         return True

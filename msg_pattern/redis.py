@@ -1,21 +1,35 @@
-"""The bus on Redis or Valkey: pub/sub for what may be lost, streams with groups for what may not."""
+"""The bus on Redis or Valkey: pub/sub for what may be lost, streams with groups for what may not.
+
+A stream's consumer is whoever holds its shard, under one name for ever: what one left the next one is
+given first, and no names of the dead are left behind.
+"""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from redis import Redis, ResponseError
+from django.conf import settings
+from redis import Redis, RedisError, ResponseError
 from redis.backoff import ExponentialBackoff
 from redis.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from msg_pattern.bus import Entry
+from msg_pattern.bus import Backlog, BusError, Entry, Outgoing, shard_of
 from msg_pattern.messages import Message
+from msg_pattern.redis_appender import RedisAppender, fields_of
 
-ABANDONED_AFTER_MS = 15_000
+CONSUMER = "holder"
+PENDING_AT_ONCE = 500
+# A stream's size is estimated from so many of its nodes.
+SAMPLES = 5
+
+
+def stream_of(channel: str, shard: int) -> str:
+    """The first shard bears the channel's name: there other programs append."""
+    return f"{channel}.{shard}" if shard else channel
 
 
 class RedisSubscription:
@@ -30,62 +44,89 @@ class RedisSubscription:
 
 
 class RedisConsumer:
-    def __init__(self, client: Redis, channel: str, group: str, name: str) -> None:
-        self._client, self._channel, self._group, self._name = client, channel, group, name
+    def __init__(self, client: Redis, stream: str, group: str) -> None:
+        self._client, self._stream, self._group = client, stream, group
+        self._taken: dict[str, Entry] = {}
+        self._left_after: str | None = "0"
         self._make_group()
+        self._inherit()
 
     def _make_group(self) -> None:
         try:
-            self._client.xgroup_create(self._channel, self._group, id="0", mkstream=True)
+            self._client.xgroup_create(self._stream, self._group, id="0", mkstream=True)
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
 
+    def _inherit(self) -> None:
+        """Take over what consumers of other names were given, and remove them."""
+        others: Any = self._client.xinfo_consumers(self._stream, self._group)
+        for name in (other["name"] for other in others if other["name"] != CONSUMER.encode()):
+            while held := self._held_by(name):
+                self._client.xclaim(self._stream, self._group, CONSUMER, 0, held, justid=True)
+            self._client.xgroup_delconsumer(self._stream, self._group, name)
+
+    def _held_by(self, name: bytes) -> list[Any]:
+        held: Any = self._client.xpending_range(
+            self._stream, self._group, "-", "+", PENDING_AT_ONCE, consumername=name
+        )
+        return [entry["message_id"] for entry in held]
+
     def take(self, count: int, timeout_s: float) -> list[Entry]:
-        abandoned = self._take_abandoned(count)
-        return abandoned or self._take_new(count, timeout_s)
+        if not self._taken and self._left_after is not None:
+            self._take_left(count)
+        if not self._taken:
+            self._read(">", count, max(1, int(timeout_s * 1000)))
+        return list(self._taken.values())[:count]
 
-    def _take_abandoned(self, count: int) -> list[Entry]:
-        answer: Any = self._client.xautoclaim(
-            self._channel, self._group, self._name, min_idle_time=ABANDONED_AFTER_MS, count=count
-        )
-        return [_entry(id_, fields, deliveries=1) for id_, fields in answer[1] if fields]
+    def _take_left(self, count: int) -> None:
+        """What was given out and never acknowledged; None as its mark once there is no more of it."""
+        ids = self._read(self._left_after or "0", count, None)
+        self._left_after = ids[-1] if ids else None
 
-    def _take_new(self, count: int, timeout_s: float) -> list[Entry]:
-        block_ms = max(1, int(timeout_s * 1000))
+    def _read(self, after: str, count: int, block_ms: int | None) -> list[str]:
         answer: Any = self._client.xreadgroup(
-            self._group, self._name, {self._channel: ">"}, count=count, block=block_ms
+            self._group, CONSUMER, {self._stream: after}, count=count, block=block_ms
         )
-        return [_entry(id_, fields) for _, entries in answer or () for id_, fields in entries]
+        found = [pair for _stream, entries in answer or () for pair in entries]
+        entries = [_entry(id_, fields or {}) for id_, fields in found]
+        self._taken.update((entry.id, entry) for entry in entries)
+        return [entry.id for entry in entries]
 
     def acknowledge(self, entries: Iterable[Entry]) -> None:
         """Acknowledge and forget: one group reads a stream, so what it has done is kept no longer."""
         ids = [entry.id for entry in entries]
         if ids:
             pipe = self._client.pipeline()
-            pipe.xack(self._channel, self._group, *ids)
-            pipe.xdel(self._channel, *ids)
+            pipe.xack(self._stream, self._group, *ids)
+            pipe.xdel(self._stream, *ids)
             pipe.execute()
+            for id_ in ids:
+                self._taken.pop(id_, None)
 
-    def reject(self, entry: Entry, reason: str) -> None:
-        pipe = self._client.pipeline()
-        pipe.xadd(
-            f"{self._channel}.rejected",
-            {"data": entry.data, "reason": reason},
-            maxlen=100_000,
-            approximate=True,
-        )
-        pipe.xack(self._channel, self._group, entry.id)
-        pipe.xdel(self._channel, entry.id)
-        pipe.execute()
+    def close(self) -> None:
+        self._taken.clear()
 
 
-def _entry(id_: bytes, fields: dict[bytes, bytes], deliveries: int = 0) -> Entry:
-    return Entry(id=id_.decode(), data=fields.get(b"data", b""), deliveries=deliveries)
+def _entry(id_: bytes, fields: dict[bytes, bytes]) -> Entry:
+    return Entry(
+        id=id_.decode(),
+        data=fields.get(b"data", b""),
+        sender=fields.get(b"by", b"").decode("utf-8", "replace"),
+        received_ms=_number(fields.get(b"at")) or _number(id_.partition(b"-")[0]),
+    )
+
+
+def _number(text: bytes | None) -> int:
+    return int(text) if text and text.isdigit() else 0
 
 
 class RedisBus:
+    assigns = False
+
     def __init__(self, url: str) -> None:
+        self.url = url
+        self.shards: int = settings.TELEMETRY_SHARDS
         self._client: Redis = Redis.from_url(
             url,
             retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=5),
@@ -117,17 +158,43 @@ class RedisBus:
             with suppress(RedisConnectionError):
                 pubsub.close()
 
-    def append(self, channel: str, data: bytes) -> str:
-        return self._client.xadd(channel, {"data": data}).decode()  # type: ignore[union-attr]
+    def append(self, channel: str, entries: Sequence[Outgoing]) -> None:
+        pipe = self._client.pipeline(transaction=False)
+        for entry in entries:
+            pipe.xadd(stream_of(channel, shard_of(entry.key, self.shards)), fields_of(entry))  # type: ignore[arg-type]
+        try:
+            pipe.execute()
+        except RedisError as error:
+            raise BusError(f"{len(entries)} entries could not be appended: {error}") from error
 
-    def append_once(self, channel: str, data: bytes, *, within_s: float) -> str | None:
-        seen = f"{channel}.seen.{hashlib.sha256(data).hexdigest()}"
+    def append_once(self, channel: str, entry: Outgoing, *, within_s: float) -> bool:
+        seen = f"{channel}.seen.{hashlib.sha256(entry.data).hexdigest()}"
         if not self._client.set(seen, 1, nx=True, px=int(within_s * 1000)):
-            return None
-        return self.append(channel, data)
+            return False
+        self.append(channel, [entry])
+        return True
 
-    def consume(self, channel: str, *, group: str, name: str) -> RedisConsumer:
-        return RedisConsumer(self._client, channel, group, name)
+    def appender(self) -> RedisAppender:
+        return RedisAppender(self.url, shards=self.shards, stream_of=stream_of)
+
+    def consume(self, channel: str, *, group: str, shard: int = 0) -> RedisConsumer:
+        return RedisConsumer(self._client, stream_of(channel, shard), group)
+
+    def backlog(self, channel: str, *, group: str) -> Backlog:
+        pipe = self._client.pipeline(transaction=False)
+        pipe.time()
+        streams = [stream_of(channel, shard) for shard in range(self.shards)]
+        for stream in streams:
+            pipe.xlen(stream)
+            pipe.memory_usage(stream, SAMPLES)
+            pipe.xrange(stream, count=1)
+        (seconds, micros), *told = pipe.execute()
+        oldest = [int(first[0][0].partition(b"-")[0]) / 1000 for first in told[2::3] if first]
+        return Backlog(
+            entries=sum(told[0::3]),
+            size=sum(size or 0 for size in told[1::3]),
+            oldest_s=max(0.0, seconds + micros / 1e6 - min(oldest)) if oldest else 0.0,
+        )
 
     def ping(self) -> bool:
         return bool(self._client.ping())

@@ -1,13 +1,14 @@
 """What every bus promises, asked of the one in memory and of the one on a real Valkey."""
 
+import asyncio
+import time
 from uuid import uuid4
 
 import pytest
 from django.conf import settings
 from redis import Redis
 
-from msg_pattern import redis as redis_bus
-from msg_pattern.bus import bus_at
+from msg_pattern.bus import BusError, Outgoing, bus_at
 from msg_pattern.memory import MemoryBus
 from msg_pattern.messages import Message
 from msg_pattern.redis import RedisBus
@@ -36,7 +37,7 @@ def bus(request):
 def channel(client):
     name = f"test.{uuid4()}"
     yield name
-    client.delete(name, f"{name}.rejected")
+    client.delete(name)
 
 
 def hear(subscription, tries: int = 50):
@@ -54,9 +55,11 @@ def subscribed(bus, channel):
 
 def test_an_entry_is_taken_in_order_and_once(bus, channel):
     for data in (b"1", b"2", b"3"):
-        bus.append(channel, data)
-    consumer = bus.consume(channel, group="g", name="a")
-    assert [entry.data for entry in consumer.take(2, timeout_s=0.1)] == [b"1", b"2"]
+        bus.append(channel, [Outgoing(data)])
+    consumer = bus.consume(channel, group="g")
+    first = consumer.take(2, timeout_s=0.1)
+    assert [entry.data for entry in first] == [b"1", b"2"]
+    consumer.acknowledge(first)
     rest = consumer.take(2, timeout_s=0.1)
     assert [entry.data for entry in rest] == [b"3"]
     consumer.acknowledge(rest)
@@ -64,15 +67,15 @@ def test_an_entry_is_taken_in_order_and_once(bus, channel):
 
 
 def test_a_group_that_comes_late_is_given_what_was_appended_before(bus, channel):
-    bus.append(channel, b"early")
-    assert [entry.data for entry in bus.consume(channel, group="g", name="a").take(9, 0.1)] == [b"early"]
+    bus.append(channel, [Outgoing(b"early")])
+    assert [entry.data for entry in bus.consume(channel, group="g").take(9, 0.1)] == [b"early"]
 
 
 def test_the_very_same_is_appended_once_for_a_while(bus, channel):
-    assert bus.append_once(channel, b"same", within_s=60)
-    assert bus.append_once(channel, b"same", within_s=60) is None
-    assert bus.append_once(channel, b"other", within_s=60)
-    taken = bus.consume(channel, group="g", name="a").take(9, timeout_s=0.1)
+    assert bus.append_once(channel, Outgoing(b"same"), within_s=60)
+    assert bus.append_once(channel, Outgoing(b"same"), within_s=60) is False
+    assert bus.append_once(channel, Outgoing(b"other"), within_s=60)
+    taken = bus.consume(channel, group="g").take(9, timeout_s=0.1)
     assert [entry.data for entry in taken] == [b"same", b"other"]
 
 
@@ -108,45 +111,132 @@ def test_a_bus_answers(bus):
     assert bus.ping()
 
 
-def test_what_a_dead_consumer_left_is_given_to_another(valkey, channel, monkeypatch):
-    monkeypatch.setattr(redis_bus, "ABANDONED_AFTER_MS", 0)
-    valkey.append(channel, b"left")
-    dead = valkey.consume(channel, group="g", name="dead").take(1, timeout_s=0.1)
-    (claimed,) = valkey.consume(channel, group="g", name="alive").take(1, timeout_s=0.1)
-    assert (claimed.id, claimed.data, claimed.deliveries) == (dead[0].id, b"left", 1)
+def test_what_a_dead_consumer_left_is_given_first_to_the_next(valkey, channel):
+    valkey.append(channel, [Outgoing(b"left"), Outgoing(b"new")])
+    (dead,) = valkey.consume(channel, group="g").take(1, timeout_s=0.1)
+    heir = valkey.consume(channel, group="g")
+    (left,) = heir.take(9, timeout_s=0.1)
+    assert left == dead
+    heir.acknowledge([left])
+    assert [entry.data for entry in heir.take(9, timeout_s=0.1)] == [b"new"]
 
 
-def test_what_a_living_consumer_works_on_is_not_given_to_another(valkey, channel):
-    valkey.append(channel, b"held")
-    assert valkey.consume(channel, group="g", name="a").take(1, timeout_s=0.1)
-    assert valkey.consume(channel, group="g", name="b").take(1, timeout_s=0.01) == []
+def test_what_a_consumer_of_another_name_left_is_taken_over_and_the_name_removed(valkey, client, channel):
+    client.xgroup_create(channel, "g", id="0", mkstream=True)
+    valkey.append(channel, [Outgoing(b"%d" % n) for n in range(1_200)])
+    client.xreadgroup("g", "host-4711", {channel: ">"}, count=1_100)
+    consumer = valkey.consume(channel, group="g")
+    given = []
+    while entries := consumer.take(500, timeout_s=0.01):
+        given += [entry.data for entry in entries]
+        consumer.acknowledge(entries)
+    assert given == [b"%d" % n for n in range(1_200)]
+    assert [one["name"] for one in client.xinfo_consumers(channel, "g")] == [b"holder"]
+
+
+def test_what_was_taken_and_not_acknowledged_is_given_again(bus, channel):
+    bus.append(channel, [Outgoing(b"1"), Outgoing(b"2")])
+    consumer = bus.consume(channel, group="g")
+    first = consumer.take(9, timeout_s=0.1)
+    consumer.acknowledge(first[:1])
+    assert consumer.take(9, timeout_s=0.1) == first[1:]
+
+
+def test_an_entry_tells_who_sent_it_and_when(bus, channel):
+    bus.append(channel, [Outgoing(b"x", key="V1", sender="key:7", received_ms=1_700_000_000_123)])
+    (entry,) = bus.consume(channel, group="g").take(1, timeout_s=0.1)
+    assert (entry.sender, entry.received_ms) == ("key:7", 1_700_000_000_123)
+
+
+def test_an_entry_without_a_time_came_when_it_was_appended(bus, channel):
+    before = time.time() * 1000
+    bus.append(channel, [Outgoing(b"x")])
+    (entry,) = bus.consume(channel, group="g").take(1, timeout_s=0.1)
+    assert before - 2_000 < entry.received_ms < before + 10_000
+
+
+def test_entries_of_a_key_lie_in_one_shard_in_order(valkey, client, channel):
+    valkey.shards = 4
+    valkey.append(channel, [Outgoing(b"%d" % n, key=f"V{n % 10}") for n in range(100)])
+    given = [
+        [entry.data for entry in valkey.consume(channel, group="g", shard=shard).take(200, 0.01)]
+        for shard in range(4)
+    ]
+    client.delete(*(f"{channel}.{shard}" for shard in range(1, 4)))
+    assert sorted(int(data) for shard in given for data in shard) == list(range(100))
+    for n in range(10):
+        ((held,),) = [[of_key] for shard in given if (of_key := [d for d in shard if int(d) % 10 == n])]
+        assert held == [b"%d" % m for m in range(n, 100, 10)]
+
+
+def test_the_backlog_tells_entries_bytes_and_age(bus, channel):
+    assert bus.backlog(channel, group="g").entries == 0
+    bus.append(channel, [Outgoing(b"x" * 1_000)] * 3)
+    time.sleep(0.05)
+    told = bus.backlog(channel, group="g")
+    assert told.entries == 3
+    assert 3_000 <= told.size < 30_000
+    assert 0.02 < told.oldest_s < 5
+
+
+def test_many_appends_from_an_event_loop_are_all_on_the_stream(bus, channel):
+    async def append_all():
+        appender = bus.appender()
+        await asyncio.gather(
+            *(appender.append(channel, [Outgoing(b"%d" % n, sender="key:1")]) for n in range(1_000))
+        )
+        await appender.close()
+
+    asyncio.run(append_all())
+    taken = bus.consume(channel, group="g").take(2_000, timeout_s=0.1)
+    assert [entry.data for entry in taken] == [b"%d" % n for n in range(1_000)]
+
+
+def test_an_append_to_a_bus_that_is_away_says_so_and_the_next_one_works(channel, tmp_path):
+    async def append(url):
+        appender = RedisBus(url).appender()
+        await appender.append(channel, [Outgoing(b"x")])
+
+    with pytest.raises(BusError, match="The bus does not answer"):
+        asyncio.run(append(f"unix://{tmp_path}/nobody.sock"))
+
+
+def test_an_append_that_the_server_refuses_fails_alone(valkey, client, channel):
+    client.set(f"{channel}.text", "no stream")
+
+    async def append_both():
+        appender = valkey.appender()
+        told = await asyncio.gather(
+            appender.append(channel, [Outgoing(b"x")]),
+            appender.append(f"{channel}.text", [Outgoing(b"y")]),
+            return_exceptions=True,
+        )
+        await appender.close()
+        return told
+
+    fine, refused = asyncio.run(append_both())
+    client.delete(f"{channel}.text")
+    assert fine is None
+    assert isinstance(refused, BusError)
+    assert "WRONGTYPE" in str(refused)
 
 
 def test_what_is_acknowledged_is_kept_no_longer(valkey, client, channel):
-    consumer = valkey.consume(channel, group="g", name="a")
-    valkey.append(channel, b"done")
+    consumer = valkey.consume(channel, group="g")
+    valkey.append(channel, [Outgoing(b"done")])
     consumer.acknowledge(consumer.take(1, timeout_s=0.1))
     consumer.acknowledge([])
     assert client.xlen(channel) == 0
     assert client.xpending(channel, "g")["pending"] == 0
 
 
-def test_what_is_rejected_is_put_aside_with_the_reason(valkey, client, channel):
-    consumer = valkey.consume(channel, group="g", name="a")
-    valkey.append(channel, b"odd")
-    consumer.reject(*consumer.take(1, timeout_s=0.1), "It is odd.")
-    ((_id, fields),) = client.xrange(f"{channel}.rejected")
-    assert fields == {b"data": b"odd", b"reason": b"It is odd."}
-    assert client.xlen(channel) == 0
-
-
 def test_an_entry_of_another_make_is_taken_as_empty(valkey, client, channel):
     client.xadd(channel, {"payload": "x"})
-    (entry,) = valkey.consume(channel, group="g", name="a").take(1, timeout_s=0.1)
+    (entry,) = valkey.consume(channel, group="g").take(1, timeout_s=0.1)
     assert entry.data == b""
 
 
 def test_an_address_of_no_known_kind_is_refused_by_name():
-    with pytest.raises(ValueError, match="MESSAGE_BUS_URL begins with “kafka:”") as refused:
-        bus_at("kafka://localhost")
-    assert "memory, redis" in str(refused.value)
+    with pytest.raises(ValueError, match="MESSAGE_BUS_URL begins with “amqp:”") as refused:
+        bus_at("amqp://localhost")
+    assert "kafka, memory, redis" in str(refused.value)
