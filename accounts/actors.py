@@ -7,6 +7,12 @@ if TYPE_CHECKING:
     from accounts.models import ApiKey, User
 
 
+class Causing(Protocol):
+    """Whatever a history can name as a cause."""
+
+    def as_cause(self) -> dict[str, Any]: ...
+
+
 class Actor(Protocol):
     """What views, services and querysets may ask of whoever is acting."""
 
@@ -85,7 +91,7 @@ class KeyActor:
 
     @cached_property
     def fleets_by_id(self) -> dict[str, int]:
-        return dict(self.key.fleets.filter(deleted_at__isnull=True).values_list("fleet_id", "pk"))
+        return {fleet.fleet_id: fleet.pk for fleet in self.key.fleets.all() if fleet.deleted_at is None}
 
     @cached_property
     def fleet_pks(self) -> frozenset[int]:

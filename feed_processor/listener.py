@@ -6,30 +6,35 @@ in the log and holds up no other.
 """
 
 import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import orjson
 import structlog
-from django.db import close_old_connections, connections
+from django.db import connections, transaction
 
 from api_pattern.outages import is_away
-from feed_processor.readings import take_readings
+from feed_processor.readings import CHANNEL, take_readings
 from feed_processor.relay import publish_batches
-from msg_pattern.bus import Consumer, Entry, get_bus
+from feed_processor.shards import HeldShards
+from msg_pattern.bus import Consumer, Entry, Outgoing, get_bus
 from msg_pattern.messages import Channel
 from rules.lanes import drain_lane, take_lane
+from telemetry.acceptance import GROUP
+from telemetry.parking import park, parked
 from vehicle_management.models import LANES
 
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY_S = 2.0
 HEARTBEAT_EVERY_S = 5.0
-TAKEN_AT_ONCE = 500
-GROUP = "feed"
+# A batch is of so many readings, however many entries that makes.
+READINGS_AT_ONCE = 3_000
+MOST_ENTRIES = 1_000
+# Few at a time cost many times as much each: then the next ones are waited for a moment.
+FEW, LINGER_S = 200, 0.02
 # Two listeners hear one published reading; what a program says again within this time says nothing new.
 SAME_WITHIN_S = 2.0
 
@@ -102,21 +107,35 @@ class Listener:
     def _keep_published_readings(self) -> None:
         """What is only published could be lost: put it into the stream, once however many of us hear it."""
         bus = get_bus()
+        if bus.assigns:
+            # There a channel is a topic, and what is published is kept already.
+            self._rest("published readings", 1.0)
+            return
         with bus.subscribe(Channel.TELEMETRY_RAW) as subscription:
             while self._turns("published readings"):
                 heard = subscription.receive(timeout_s=1.0)
                 if heard:
-                    bus.append_once(Channel.TELEMETRY_RAW, heard[1], within_s=SAME_WITHIN_S)
+                    bus.append_once(Channel.TELEMETRY_RAW, Outgoing(heard[1]), within_s=SAME_WITHIN_S)
 
     def _consume_readings(self) -> None:
-        consumer = get_bus().consume(
-            Channel.TELEMETRY_RAW, group=GROUP, name=f"{socket.gethostname()}-{os.getpid()}"
-        )
-        while self._turns("readings"):
-            entries = consumer.take(TAKEN_AT_ONCE, timeout_s=1.0)
-            if entries:
-                close_old_connections()
-                take_or_reject(consumer, entries)
+        shards = HeldShards(get_bus(), Channel.TELEMETRY_RAW, GROUP)
+        readings_per_entry = 1.0
+        try:
+            while self._turns("readings"):
+                consumers = list(shards.consumers())
+                taken = 0
+                for consumer in consumers:
+                    count = max(1, min(MOST_ENTRIES, int(READINGS_AT_ONCE / readings_per_entry)))
+                    entries = consumer.take(count, timeout_s=1.0 if len(consumers) == 1 else LINGER_S)
+                    if entries:
+                        readings = take_or_park(consumer, entries)
+                        readings_per_entry += 0.3 * (readings / len(entries) - readings_per_entry)
+                        readings_per_entry = max(1.0, readings_per_entry)
+                        taken += readings
+                if not consumers or 0 < taken < FEW:
+                    self._stopping.wait(LINGER_S if consumers else SWEEP_EVERY_S)
+        finally:
+            shards.close()
 
 
 def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: True) -> None:
@@ -134,19 +153,21 @@ def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: Tru
             log.exception("lane cannot be worked on", lane=lane)
 
 
-def take_or_reject(consumer: Consumer, entries: Sequence[Entry]) -> None:
-    """Take readings; of several that cannot be taken together, the one that breaks us is put aside."""
+def take_or_park(consumer: Consumer, entries: list[Entry]) -> int:
+    """Take entries; of several that cannot be taken together, the one that breaks us is parked."""
     try:
-        take_readings(consumer, entries)
+        return take_readings(consumer, entries)
     except Exception as error:
         if is_away(error):
             raise
         if len(entries) > 1:
-            for entry in entries:
-                take_or_reject(consumer, [entry])
-            return
+            half = len(entries) // 2
+            return take_or_park(consumer, entries[:half]) + take_or_park(consumer, entries[half:])
         log.exception("reading breaks the listener", entry=entries[0].id)
-        consumer.reject(entries[0], f"It cannot be taken: {type(error).__name__}.")
+        with transaction.atomic():
+            park([parked(entries[0], CHANNEL, f"It cannot be taken: {type(error).__name__}.")])
+        consumer.acknowledge(entries)
+        return 0
 
 
 def _lanes_of(heard: tuple[str, bytes] | None) -> set[int]:

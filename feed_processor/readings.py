@@ -1,124 +1,179 @@
-"""Messages on ``fleet.telemetry.raw`` to statuses: what any other program says of a vehicle."""
+"""Readings on ``fleet.telemetry.raw`` into their table, and the vehicles' statuses forward with them.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+One transaction stores a batch's readings, moves the statuses in event time, leaves the change batches
+that rules and the map read, and parks what cannot be taken; then the entries are acknowledged. Given
+twice, an entry changes nothing: a reading is its vehicle and its time, and the first one wins.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
-from django.core.exceptions import ValidationError
-from django.utils import timezone
+from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from accounts.models import Fleet
+from api_pattern import metrics
+from api_pattern.packing import packed
 from msg_pattern.bus import Consumer, Entry
 from msg_pattern.messages import Channel, MalformedMessage, Message
-from vehicle_management.models import Vehicle
-from vehicle_management.recording import TOO_FAR_AHEAD
-from vehicle_management.registry import check_attributes
-from vehicle_management.services import StatusRow, record_statuses
+from telemetry.models import ParkedEntry
+from telemetry.parking import park, parked
+from telemetry.readings import BadReadings, Reading, from_ms, read_readings, to_ms
+from telemetry.store import Row, forget_days, make_days_of, store_readings
+from vehicle_management.reported import Report, load_known, lock_named, record_reports
+from vehicle_management.services import create_vehicles
 
-log = structlog.get_logger(__name__)
-
-CAUSE = {"kind": "message", "channel": str(Channel.TELEMETRY_RAW)}
-NAMES = ("vehicle_id", "fleet_id")
-TIMES = ("timestamp", "recorded_at")
-
-
-class BadReading(ValueError):
-    """A reading that cannot be taken; the message says why and what would be right."""
+CAUSE = {"kind": "reading"}
+CHANNEL = str(Channel.TELEMETRY_RAW)
 
 
-@dataclass(frozen=True)
-class Reading:
-    vehicle_id: str
-    at: datetime | None
-    values: dict[str, Any]
+class Arrival:
+    """What a history names where a vehicle made itself known."""
+
+    def as_cause(self) -> dict[str, Any]:
+        return CAUSE
+
+
+@dataclass(slots=True)
+class Told:
+    """A reading with the entry that it came in, and its place there."""
+
+    entry: Entry
+    place: int
+    reading: Reading
+
+    @property
+    def at_ms(self) -> int:
+        """Readings without a time that came together are a millisecond apart, so that none hides another."""
+        at_ms = self.reading.at_ms
+        return self.entry.received_ms + self.place if at_ms is None else at_ms
+
+
+@dataclass
+class Batch:
+    told: list[Told] = field(default_factory=list)
+    refused: list[ParkedEntry] = field(default_factory=list)
 
 
 def take_readings(consumer: Consumer, entries: Sequence[Entry]) -> int:
-    """Record what the entries say, then acknowledge them; answers how many readings were taken.
+    """Store what the entries say, then acknowledge them; answers how many readings were new."""
+    batch = read_entries(entries)
+    if settings.UNKNOWN_VEHICLES == "quarantine":
+        take_into_quarantine({told.reading.vehicle_id for told in batch.told})
+    with metrics.store_seconds.time():
+        stored = _store_all(batch)
+    consumer.acknowledge(entries)
+    metrics.readings_drained.inc(len(batch.told))
+    metrics.readings_stored.inc(stored)
+    metrics.readings_repeated.inc(len(batch.told) - stored)
+    metrics.entries_parked.inc(len(batch.refused))
+    return stored
 
-    An entry of which nothing can be taken is put aside with the reason. Given twice, it changes nothing.
-    """
-    read: list[tuple[Entry, list[Reading]]] = []
-    refused: list[tuple[Entry, str]] = []
+
+def read_entries(entries: Sequence[Entry]) -> Batch:
+    batch = Batch()
     for entry in entries:
         try:
-            read.append((entry, _read(entry)))
-        except (MalformedMessage, BadReading) as error:
-            refused.append((entry, str(error)))
-    known = _known_vehicles(reading.vehicle_id for _entry, readings in read for reading in readings)
+            items = items_of(entry.data)
+            readings = read_readings(items, now_ms=entry.received_ms)
+        except MalformedMessage as error:
+            batch.refused.append(parked(entry, CHANNEL, str(error)))
+        except BadReadings:
+            _read_each(batch, entry, items)
+        else:
+            batch.told += [Told(entry, place, reading) for place, reading in enumerate(readings)]
+    return batch
+
+
+def _read_each(batch: Batch, entry: Entry, items: Sequence[Any]) -> None:
+    """What is good of an entry is taken, what is not is parked by itself."""
+    for place, item in enumerate(items):
+        try:
+            (reading,) = read_readings([item], now_ms=entry.received_ms, path="")
+        except BadReadings as error:
+            name, messages = next(iter(error.errors.items()))
+            reason = messages[0] if name == "body" else f"{name}: {messages[0]}"
+            part = place if len(items) > 1 else None
+            batch.refused.append(parked(entry, CHANNEL, reason, part=part, data=_data_of(item)))
+        else:
+            batch.told.append(Told(entry, place, reading))
+
+
+def _data_of(item: Any) -> bytes:
+    """As JSON again; nothing where that has no bottom, and the whole entry is kept instead."""
+    try:
+        return packed(item)
+    except RecursionError:
+        return b""
+
+
+def items_of(data: bytes) -> list[Any]:
+    """The readings of a message, or of bare data. Raises MalformedMessage."""
+    found = Message.from_json(data).data
+    if isinstance(found, dict) and isinstance(found.get("readings"), list):
+        return found["readings"]
+    return found if isinstance(found, list) else [found]
+
+
+def take_into_quarantine(vehicle_ids: set[str]) -> None:
+    """Make the vehicles that nobody knows, in the fleet that is for them."""
+    with transaction.atomic():
+        unknown = sorted(vehicle_ids - lock_named(vehicle_ids).keys())
+        if unknown:
+            fleet, _made = Fleet.objects.get_or_create(
+                fleet_id=settings.QUARANTINE_FLEET, defaults={"fleet_name": _("Quarantine")}
+            )
+            create_vehicles(
+                [{"vehicle_id": vehicle_id, "fleet": fleet} for vehicle_id in unknown], by=Arrival()
+            )
+
+
+def _store_all(batch: Batch) -> int:
+    """One transaction, and once more where a day's table was taken away that we thought was there."""
+    times = [told.at_ms for told in batch.told]
+    make_days_of(times)
+    for is_last in (False, True):
+        try:
+            with transaction.atomic():
+                stored = _store(batch)
+                park(batch.refused)
+                return stored
+        except IntegrityError as error:
+            if is_last or "no partition" not in str(error):
+                raise
+        forget_days()
+        make_days_of(times)
+    raise AssertionError("the last try returns or raises")
+
+
+def _store(batch: Batch) -> int:
+    """Store the batch's readings and move the statuses; answers how many were new."""
+    pks = lock_named(told.reading.vehicle_id for told in batch.told)
+    known = load_known(pks.values())
+    kept = [told for told in batch.told if told.reading.vehicle_id in pks]
+    if len(kept) < len(batch.told):
+        batch.refused += [_unknown(told) for told in batch.told if told.reading.vehicle_id not in pks]
     rows = [
-        StatusRow(known[reading.vehicle_id], reading.values, reading.at)
-        for _entry, readings in read
-        for reading in readings
-        if reading.vehicle_id in known
+        Row(pks[told.reading.vehicle_id], told.at_ms, told.entry.received_ms, told.reading.values)
+        for told in kept
     ]
-    if rows:
-        record_statuses(rows, cause=CAUSE)
-    for entry, reason in refused:
-        _refuse(consumer, entry, reason)
-    for entry, readings in read:
-        _settle(
-            consumer, entry, [reading.vehicle_id for reading in readings if reading.vehicle_id not in known]
-        )
-    return len(rows)
+    newest = {pk: to_ms(held.recorded_at) if held.recorded_at else None for pk, held in known.items()}
+    stored = store_readings(rows, newest_ms=newest)
+    senders = {id(row): told.entry.sender for row, told in zip(rows, kept, strict=True)}
+    reports = [
+        Report(row.vehicle, from_ms(row.at_ms), row.values, row.received_ms, senders[id(row)])
+        for row in stored
+    ]
+    if reports:
+        metrics.readings_late.inc(record_reports(reports, known, cause=CAUSE))
+    return len(stored)
 
 
-def _settle(consumer: Consumer, entry: Entry, unknown: Sequence[str]) -> None:
-    if unknown:
-        reason = _("No vehicle “%(id)s” is known; make it first.") % {"id": unknown[0][:64]}
-        _refuse(consumer, entry, reason)
-    else:
-        consumer.acknowledge([entry])
-
-
-def _refuse(consumer: Consumer, entry: Entry, reason: str) -> None:
-    log.warning("reading refused", reason=reason, entry=entry.id)
-    consumer.reject(entry, reason)
-
-
-def _known_vehicles(ids: Iterator[str]) -> dict[str, int]:
-    return dict(Vehicle.objects.filter(vehicle_id__in=set(ids)).values_list("vehicle_id", "pk"))
-
-
-def _read(entry: Entry) -> list[Reading]:
-    data = Message.from_json(entry.data).data
-    return [parse_reading(item) for item in (data if isinstance(data, list) else [data])]
-
-
-def parse_reading(item: Any) -> Reading:
-    """``{vehicle_id, fleet_id?, timestamp?, attribute: value, …}``. Raises BadReading."""
-    if not isinstance(item, dict):
-        raise BadReading(_("A reading is a JSON object with a vehicle_id and attributes."))
-    vehicle_id = item.get("vehicle_id")
-    if not isinstance(vehicle_id, str) or not vehicle_id or "\x00" in vehicle_id:
-        raise BadReading(_("A reading names its vehicle: vehicle_id is a text such as “fleet-001-VH-001”."))
-    told = {name: value for name, value in item.items() if name not in (*NAMES, *TIMES)}
-    try:
-        values = check_attributes(told)
-    except ValidationError as error:
-        name, messages = (
-            next(iter(error.message_dict.items())) if hasattr(error, "error_dict") else ("", error.messages)
-        )
-        raise BadReading(f"{name}: {messages[0]}" if name else messages[0]) from error
-    return Reading(vehicle_id, _time_of(item), values)
-
-
-def _time_of(item: dict[str, Any]) -> datetime | None:
-    text = next((item[name] for name in TIMES if item.get(name) is not None), None)
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-        if at.tzinfo is None:
-            raise ValueError
-        at = at.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError) as error:
-        message = _("timestamp: “%(value)s” is not a time with an offset, such as 2026-01-31T14:05:00Z.")
-        raise BadReading(message % {"value": str(text)[:64]}) from error
-    if at > timezone.now() + TOO_FAR_AHEAD:
-        raise BadReading(
-            _("timestamp: “%(value)s” lies more than 5 minutes ahead.") % {"value": str(text)[:64]}
-        )
-    return at
+def _unknown(told: Told) -> ParkedEntry:
+    reading = told.reading
+    reason = _("No vehicle “%(id)s” is known; make it first.") % {"id": reading.vehicle_id[:64]}
+    at = from_ms(told.at_ms).isoformat()
+    whole = {"vehicle_id": reading.vehicle_id, "timestamp": at, **reading.values}
+    return parked(told.entry, CHANNEL, reason, part=told.place, data=packed(whole))

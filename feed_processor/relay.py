@@ -22,7 +22,8 @@ def publish_batches(batches: Sequence[ChangeBatch]) -> None:
 
 def _messages(batches: Sequence[ChangeBatch]) -> Iterator[Message]:
     for batch in batches:
-        if batch.fields == [RECORDED_AT_FIELD]:
+        # Whoever says again what is known changes nothing; a reading is told in any case.
+        if batch.fields == [RECORDED_AT_FIELD] and batch.received is None:
             continue
         whole = ChangeBatch.objects.select_related("cause").get(pk=batch.pk)
         for data in batched(_told(whole), VEHICLES_OF_A_MESSAGE):
@@ -45,7 +46,7 @@ def _told(batch: ChangeBatch) -> Iterator[dict[str, Any]]:
             "vehicle_id": vehicle_id,
             "fleet_id": fleet_id,
             "recorded_at": at.isoformat().replace("+00:00", "Z") if at else now_text(),
-            "cause": batch.cause.told(batch.rows[index] if batch.rows else None),
+            "cause": batch.told_cause(index),
             "changes": dict(_changes(batch.fields, before[index], after[index])),
         }
 

@@ -9,6 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_manager.settings")
 _django = get_asgi_application()
 
 # Imported behind the line above, which loads the apps.
+from fleet_manager.errors import problem_of  # noqa: E402
 from fleet_manager.upload_gate import UploadGate  # noqa: E402
+from telemetry.ingest import TelemetryGate  # noqa: E402
 
-application = UploadGate(_django)
+application = TelemetryGate(UploadGate(_django), problem_of)

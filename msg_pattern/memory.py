@@ -58,6 +58,7 @@ class MemoryBus:
         self._subscriptions: list[tuple[frozenset[str], MemorySubscription]] = []
         self._seen: dict[tuple[str, bytes], float] = {}
         self._ids = counter(1)
+        self._last_ms = 0
 
     def publish(self, channel: str, message: Message) -> None:
         self.published.append((channel, message))
@@ -82,12 +83,10 @@ class MemoryBus:
             self._subscriptions.remove(held)
 
     def append(self, channel: str, entries: Sequence[Outgoing]) -> None:
-        self._streams[channel].extend(
-            Entry(
-                f"{next(self._ids)}-0", one.data, one.sender, one.received_ms or time.time_ns() // 1_000_000
-            )
-            for one in entries
-        )
+        for one in entries:
+            self._last_ms = max(self._last_ms + 1, time.time_ns() // 1_000_000)
+            entry = Entry(f"{next(self._ids)}-0", one.data, one.sender, one.received_ms or self._last_ms)
+            self._streams[channel].append(entry)
 
     def append_once(self, channel: str, entry: Outgoing, *, within_s: float) -> bool:
         now = time.monotonic()

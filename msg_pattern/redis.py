@@ -113,8 +113,14 @@ def _entry(id_: bytes, fields: dict[bytes, bytes]) -> Entry:
         id=id_.decode(),
         data=fields.get(b"data", b""),
         sender=fields.get(b"by", b"").decode("utf-8", "replace"),
-        received_ms=_number(fields.get(b"at")) or _number(id_.partition(b"-")[0]),
+        received_ms=_number(fields.get(b"at")) or _time_of(id_),
     )
+
+
+def _time_of(id_: bytes) -> int:
+    """When it was appended; what came in the same millisecond is told apart by its place there."""
+    at_ms, _dash, place = id_.partition(b"-")
+    return _number(at_ms) + min(_number(place), 999)
 
 
 def _number(text: bytes | None) -> int:

@@ -6,14 +6,13 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from accounts.models import Cause
 from rules.actions import ACTIONS
 from rules.evaluation import Crossing
 from rules.models import Firing, FiringAction
 from rules.running import RunningRule
 from rules.texts import texts_of
 from rules.values import load_texts
-from vehicle_management.models import Vehicle
+from vehicle_management.models import ChangeBatch, Vehicle
 
 _AT_ONCE = 2_000
 
@@ -66,15 +65,19 @@ def _actions(crossing: Crossing, firing: Firing, known: dict[str, Any]) -> Itera
 
 
 def _causes(crossings: Sequence[Crossing]) -> list[dict[str, Any]]:
-    causes = Cause.objects.in_bulk({one.batch.cause for one in crossings if one.batch})
+    batches = _batches({one.batch.pk for one in crossings if one.batch})
     earlier = _earlier_causes([one for one in crossings if one.batch is None])
     told = []
     for one in crossings:
         if one.batch is not None:
-            told.append(causes[one.batch.cause].told(one.batch.row(one.position)))
+            told.append(batches[one.batch.pk].told_cause(one.position))
         else:
             told.append(earlier.get((one.rule.pk, one.vehicle)) or _began(one.rule))
     return told
+
+
+def _batches(pks: set[int]) -> dict[int, ChangeBatch]:
+    return ChangeBatch.objects.select_related("cause").defer("old", "new", "vehicles").in_bulk(pks)
 
 
 def _began(rule: RunningRule) -> dict[str, Any]:

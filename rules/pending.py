@@ -30,8 +30,6 @@ class Batch:
     pk: int
     fields: tuple[str, ...]
     vehicles: list[int]
-    cause: int = 0
-    rows: list[int | None] | None = None
     created_at: datetime | None = None
     is_first: bool = False
     is_walked: bool = False
@@ -51,9 +49,6 @@ class Batch:
     @cached_property
     def moves_scope(self) -> bool:
         return not SCOPE_FIELDS.isdisjoint(self.fields)
-
-    def row(self, position: int) -> int | None:
-        return self.rows[position] if self.rows else None
 
 
 def pending_batches(lane: int) -> list[int]:
@@ -82,7 +77,7 @@ def mark_done(pks: list[int]) -> None:
 
 def load_batches(pks: list[int]) -> list[Batch]:
     query = """
-        SELECT id, fields, vehicles, cause_id, rows, created_at,
+        SELECT id, fields, vehicles, created_at,
                old IS NULL AND fields <> '{}' AND NOT 'vehicle_id' = ANY(fields)
         FROM vehicle_management_changebatch WHERE id = ANY(%s) ORDER BY id
     """

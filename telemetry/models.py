@@ -116,7 +116,6 @@ class ParkedEntry(models.Model):
     sender = models.CharField(_("sender"), max_length=100, blank=True, default="")
     received_at = models.DateTimeField(_("received at"))
     parked_at = models.DateTimeField(_("parked at"), auto_now_add=True)
-    retried_at = models.DateTimeField(_("tried again at"), null=True)
 
     objects = models.Manager.from_queryset(ParkedQuerySet)()
 

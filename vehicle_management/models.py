@@ -1,5 +1,6 @@
 """Vehicles, their latest status, and the record of every change."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -10,13 +11,16 @@ from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AliveManager, Cause, Fleet, Made, validate_external_id
+from api_pattern.times import told_time
 from customer_management.models import Customer
+from msg_pattern.messages import Channel
 from vehicle_management.querysets import OfVehicleQuerySet, VehicleQuerySet
 
 models.CharField.register_lookup(Length)
 
 FIRST_MODEL_YEAR, LAST_MODEL_YEAR = 1900, 2100
 LANES = 8
+FROM_THE_BUS = {"kind": "message", "channel": str(Channel.TELEMETRY_RAW)}
 
 
 class Vehicle(Made):
@@ -206,6 +210,9 @@ class ChangeBatch(models.Model):
 
     A file's new vehicles, and their first statuses, come without both: they began as what they are, less
     what later batches changed.
+
+    A batch of readings may hold a vehicle several times, in event order; ``received`` (milliseconds since
+    1970) and ``senders`` tell of each how it came, with no sender for what came on the bus.
     """
 
     lane = models.PositiveSmallIntegerField()
@@ -216,6 +223,8 @@ class ChangeBatch(models.Model):
     times = ArrayField(models.DateTimeField(null=True), null=True)
     old = models.JSONField(null=True)
     new = models.JSONField(null=True)
+    received = ArrayField(models.BigIntegerField(), null=True)
+    senders = ArrayField(models.TextField(), null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     done_at = models.DateTimeField(null=True)
 
@@ -231,3 +240,12 @@ class ChangeBatch(models.Model):
 
     def __str__(self) -> str:
         return f"batch {self.pk}"
+
+    def told_cause(self, position: int) -> dict[str, Any]:
+        """What made the change at this position, told whole."""
+        if self.received is None or self.senders is None or self.times is None:
+            return self.cause.told(self.rows[position] if self.rows else None)
+        at, sender = self.times[position], self.senders[position]
+        kind = {"kind": "reading", "sender": sender} if sender else FROM_THE_BUS
+        received = datetime.fromtimestamp(self.received[position] / 1000, UTC)
+        return {**kind, "recorded_at": told_time(at), "received_at": told_time(received)}

@@ -12,7 +12,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.actors import Actor
+from accounts.actors import Actor, Causing
 from accounts.models import Cause, Fleet, validate_external_id
 from customer_management.models import Customer
 from vehicle_management import vin
@@ -42,7 +42,7 @@ TEXTS = tuple(
 FIELDS = (*TEXTS, "model_year", "in_service_date", "fleet", "customer", "attributes")
 
 
-def create_vehicles(values: Sequence[Mapping[str, Any]], *, by: Actor) -> list[Vehicle]:
+def create_vehicles(values: Sequence[Mapping[str, Any]], *, by: Causing) -> list[Vehicle]:
     """All or none. Raises ValidationError by field (``[3].vin`` where there are several), VehicleConflict."""
     vehicles = _checked_all([{**item} for item in values])
     cause = Cause.of(by.as_cause())

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -12,14 +13,16 @@ from redis import Redis
 
 from feed_processor import listener
 from feed_processor.listener import Listener, work_lanes
-from msg_pattern.bus import get_bus
+from msg_pattern.bus import Outgoing, get_bus
 from msg_pattern.messages import Channel, Message, MessageType
 from rules.lanes import take_lane
 from rules.tests.factories import count, make_rule, make_vehicle, report
+from telemetry.models import ParkedEntry
 from vehicle_management.models import LANES, ChangeBatch, VehicleStatus
 
 pytestmark = pytest.mark.django_db(transaction=True)
-READING = {"vehicle_id": "VH-1", "timestamp": "2026-01-31T14:05:00Z", "odometer_km": 10_412}
+AT = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+READING = {"vehicle_id": "VH-1", "timestamp": AT, "odometer_km": 10_412}
 
 
 def wait_until(happened: Callable[[], object], within_s: float = 15) -> None:
@@ -32,9 +35,9 @@ def wait_until(happened: Callable[[], object], within_s: float = 15) -> None:
 @pytest.fixture
 def client():
     client = Redis.from_url(settings.MESSAGE_BUS_URL)
-    client.delete(Channel.TELEMETRY_RAW, f"{Channel.TELEMETRY_RAW}.rejected")
+    client.delete(Channel.TELEMETRY_RAW)
     yield client
-    client.delete(Channel.TELEMETRY_RAW, f"{Channel.TELEMETRY_RAW}.rejected")
+    client.delete(Channel.TELEMETRY_RAW)
     client.close()
 
 
@@ -68,7 +71,7 @@ def test_a_reading_moves_the_status_fires_and_is_told_to_the_world(running, clie
         if way == "publish":
             get_bus().publish(Channel.TELEMETRY_RAW, message)
         else:
-            get_bus().append(Channel.TELEMETRY_RAW, message.to_json())
+            get_bus().append(Channel.TELEMETRY_RAW, [Outgoing(message.to_json())])
         wait_until(lambda: count(rule))
         heard = []
         wait_until(lambda: heard.append(world.receive(timeout_s=0.1)) or any(heard))
@@ -88,9 +91,9 @@ def test_a_lost_bell_is_made_good_by_the_sweep(running, monkeypatch):
 def test_a_reading_of_no_sense_is_put_aside_and_the_next_one_is_taken(running, client):
     make_vehicle()
     for raw in (b"nonsense", b'{"vehicle_id": "VH-1", "note": ["\\u0000"]}', orjson.dumps(READING)):
-        get_bus().append(Channel.TELEMETRY_RAW, raw)
+        get_bus().append(Channel.TELEMETRY_RAW, [Outgoing(raw)])
     wait_until(lambda: VehicleStatus.objects.filter(odometer_km=10_412).exists())
-    assert client.xlen(f"{Channel.TELEMETRY_RAW}.rejected") == 2
+    assert ParkedEntry.objects.count() == 2
 
 
 def test_it_goes_on_when_the_database_was_away(running, client, monkeypatch):
@@ -103,9 +106,8 @@ def test_it_goes_on_when_the_database_was_away(running, client, monkeypatch):
         return take(consumer, entries)
 
     take = listener.take_readings
-    monkeypatch.setattr("msg_pattern.redis.ABANDONED_AFTER_MS", 0)
     monkeypatch.setattr(listener, "take_readings", fail_once)
-    get_bus().append(Channel.TELEMETRY_RAW, orjson.dumps(READING))
+    get_bus().append(Channel.TELEMETRY_RAW, [Outgoing(orjson.dumps(READING))])
     wait_until(lambda: VehicleStatus.objects.filter(odometer_km=10_412).exists())
 
 
@@ -119,14 +121,13 @@ def test_a_reading_that_breaks_us_is_put_aside_and_its_neighbours_are_taken(runn
 
     take = listener.take_readings
     monkeypatch.setattr(listener, "take_readings", break_at_two)
-    get_bus().append(Channel.TELEMETRY_RAW, b"nonsense")
+    get_bus().append(Channel.TELEMETRY_RAW, [Outgoing(b"nonsense")])
     for name in ("VH-2", "VH-1"):
-        get_bus().append(Channel.TELEMETRY_RAW, orjson.dumps({**READING, "vehicle_id": name}))
+        get_bus().append(Channel.TELEMETRY_RAW, [Outgoing(orjson.dumps({**READING, "vehicle_id": name}))])
     wait_until(lambda: VehicleStatus.objects.filter(odometer_km=10_412).exists())
-    wait_until(lambda: client.xlen(f"{Channel.TELEMETRY_RAW}.rejected") == 2)
-    reasons = {rejected[b"data"]: rejected[b"reason"] for _id, rejected in
-               client.xrange(f"{Channel.TELEMETRY_RAW}.rejected")}  # fmt: skip
-    assert [b"ZeroDivisionError" in reason for reason in reasons.values()].count(True) == 1
+    wait_until(lambda: ParkedEntry.objects.count() == 2)
+    reasons = {bytes(parked.data): parked.reason for parked in ParkedEntry.objects.all()}
+    assert ["ZeroDivisionError" in reason for reason in reasons.values()].count(True) == 1
     assert b"nonsense" in reasons
 
 

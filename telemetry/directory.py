@@ -1,0 +1,124 @@
+"""What the hot route knows of senders and vehicles, without asking the database for each request.
+
+Requests that need to ask share one question. What was told lately is fresh; where the database is away,
+what was told before still holds, so that readings go on coming in.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+import structlog
+from django.db import close_old_connections
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor, KeyActor
+from accounts.models import ApiKey
+from accounts.tokens import person_of
+from api_pattern.exceptions import Unavailable
+from api_pattern.outages import is_away
+from telemetry.acceptance import Sender, fleets_of, sender_as
+
+log = structlog.get_logger(__name__)
+
+# A key that is revoked is dead within 2 s: one to be asked for again, the other for the answer.
+SENDERS_FRESH_S = 1.0
+VEHICLES_FRESH_S = 3.0
+ANSWERS_WITHIN_S = 3.0
+MOST_HELD = 500_000
+
+Credential = tuple[str, str]
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+Load = Callable[[Collection[Key]], dict[Key, Value]]
+
+_asking = ThreadPoolExecutor(2, "directory")
+
+
+class Directory(Generic[Key, Value]):
+    """A cache over ``load``, which answers for many keys at once and leaves out what is not there."""
+
+    def __init__(self, load: Load, *, fresh_s: float) -> None:
+        self._load, self._fresh_s = load, fresh_s
+        self._held: dict[Key, tuple[float, Value]] = {}
+        self._wanted: set[Key] = set()
+        self._next: asyncio.Task[bool] | None = None
+
+    async def look_up(self, keys: Collection[Key]) -> dict[Key, Value]:
+        """What is known of ``keys``. Raises Unavailable where the database is away and nothing is held."""
+        now = time.monotonic()
+        held = self._held
+        stale = [key for key in keys if key not in held or held[key][0] < now]
+        if stale and not await self._ask(stale) and any(key not in held for key in stale):
+            raise Unavailable(_("The database does not answer, and you or a vehicle are not known yet."))
+        return {key: held[key][1] for key in keys if key in held}
+
+    async def _ask(self, keys: Collection[Key]) -> bool:
+        """Join the next question (the one that is being asked may have begun before); was it answered?"""
+        self._wanted.update(keys)
+        if self._next is None:
+            self._next = asyncio.create_task(self._ask_next())
+        return await asyncio.shield(self._next)
+
+    async def _ask_next(self) -> bool:
+        # Whoever comes in this turn of the loop joins.
+        await asyncio.sleep(0)
+        wanted, self._wanted, self._next = self._wanted, set(), None
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                found = await asyncio.get_running_loop().run_in_executor(_asking, self._load_now, wanted)
+        except Exception as error:
+            if not (isinstance(error, TimeoutError) or is_away(error)):
+                raise
+            self._make_do(wanted)
+            log.warning("directory makes do", keys=len(wanted), reason=str(error).strip()[:200])
+            return False
+        self._take(wanted, found)
+        return True
+
+    def _load_now(self, keys: Collection[Key]) -> dict[Key, Value]:
+        close_old_connections()
+        try:
+            return self._load(keys)
+        finally:
+            close_old_connections()
+
+    def _take(self, wanted: set[Key], found: dict[Key, Value]) -> None:
+        if len(self._held) > MOST_HELD:
+            self._held.clear()
+        until = time.monotonic() + self._fresh_s
+        for key in wanted - found.keys():
+            self._held.pop(key, None)
+        self._held.update((key, (until, value)) for key, value in found.items())
+
+    def _make_do(self, wanted: set[Key]) -> None:
+        """The database is away: what is held holds on for a moment."""
+        until = time.monotonic() + self._fresh_s
+        for key in wanted & self._held.keys():
+            self._held[key] = (until, self._held[key][1])
+
+
+def load_senders(credentials: Collection[Credential]) -> dict[Credential, Sender]:
+    """By ``(scheme, secret)``, in lower case and as it came; wrong and ended ones are left out."""
+    secrets = {ApiKey.digest(secret): (kind, secret) for kind, secret in credentials if kind == "api-key"}
+    actors: dict[Credential, Actor] = {}
+    keys = ApiKey.objects.filter(secret_sha256__in=secrets, revoked_at=None).prefetch_related("fleets")
+    for key in keys if secrets else ():
+        if key.expires_at is None or key.expires_at > timezone.now():
+            actors[secrets[key.secret_sha256]] = KeyActor(key)
+    for kind, token in credentials:
+        person = person_of(token) if kind == "bearer" else None
+        if person is not None:
+            actors[kind, token] = person
+    return {credential: sender_as(actor) for credential, actor in actors.items()}
+
+
+def load_vehicles(ids: Collection[str]) -> dict[str, str | None]:
+    return fleets_of(list(ids))
+
+
+senders: Directory[Credential, Sender] = Directory(load_senders, fresh_s=SENDERS_FRESH_S)
+vehicles: Directory[str, str | None] = Directory(load_vehicles, fresh_s=VEHICLES_FRESH_S)

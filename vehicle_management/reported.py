@@ -1,0 +1,206 @@
+"""The door for readings: many reports of many vehicles move their statuses in one transaction.
+
+What a vehicle reports leaves no history of its own, for the readings are stored beside; it leaves change
+batches, in which a vehicle stands once per report, in event order.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from accounts.models import Cause
+from api_pattern.packing import packed
+from vehicle_management.advance import Known, advance, as_text
+from vehicle_management.attributes import STATUS_ATTRIBUTES
+from vehicle_management.changes import RECORDED_AT_FIELD, lane_of, ring
+from vehicle_management.registry import fit, kind_of, kinds, register
+
+COLUMNS = tuple(STATUS_ATTRIBUTES)
+_TYPES = tuple("text" if one.kind == "text" else "float8" for one in STATUS_ATTRIBUTES.values())
+_LOAD = f"""
+    SELECT vehicle_id, recorded_at, times::text, attributes::text, {", ".join(COLUMNS)}
+    FROM vehicle_management_vehiclestatus WHERE vehicle_id = ANY(%s)
+"""  # noqa: S608
+_STORE = f"""
+    INSERT INTO vehicle_management_vehiclestatus (vehicle_id, recorded_at, times, attributes, {", ".join(COLUMNS)})
+    SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::jsonb[], %s::jsonb[],
+                         {", ".join(f"%s::{kind}[]" for kind in _TYPES)})
+    ON CONFLICT (vehicle_id) DO UPDATE SET recorded_at = EXCLUDED.recorded_at, times = EXCLUDED.times,
+        attributes = EXCLUDED.attributes, {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS)}
+"""  # noqa: S608
+_LEAVE = """
+    INSERT INTO vehicle_management_changebatch
+        (lane, cause_id, fields, vehicles, times, old, new, received, senders, created_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, statement_timestamp())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Attributes of one vehicle at one time, checked; ``received_ms`` and ``sender`` say how it came."""
+
+    vehicle: int
+    at: datetime
+    values: dict[str, Any]
+    received_ms: int = 0
+    sender: str = ""
+
+
+def lock_named(vehicle_ids: Iterable[str]) -> dict[str, int]:
+    """Lock the vehicles that there are of these, in the order of their keys; answers their keys."""
+    query = """
+        SELECT vehicle_id, id FROM vehicle_management_vehicle
+        WHERE vehicle_id = ANY(%s) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(set(vehicle_ids))])
+        return dict(cursor.fetchall())
+
+
+def load_known(vehicles: Iterable[int]) -> dict[int, Known]:
+    """What is known of each of these vehicles, nothing included. Locked before, it stays so."""
+    wanted = list(vehicles)
+    known = {pk: Known() for pk in wanted}
+    with connection.cursor() as cursor:
+        cursor.execute(_LOAD, [wanted])
+        for pk, recorded_at, times, attributes, *columns in cursor:
+            values = {name: value for name, value in zip(COLUMNS, columns, strict=True) if value is not None}
+            if attributes != "{}":
+                values = {**orjson.loads(attributes), **values}
+            known[pk] = Known(values, recorded_at, {} if times == "{}" else orjson.loads(times))
+    return known
+
+
+def record_reports(reports: Sequence[Report], known: dict[int, Known], *, cause: Mapping[str, Any]) -> int:
+    """Move ``known`` (of vehicles that are locked) by the reports; answers how many moved nothing.
+
+    Such a report is older than what is known, or says it again at the same time.
+    """
+    groups: dict[tuple[int, frozenset[str]], _Group] = defaultdict(_Group)
+    names: dict[int, set[str]] = defaultdict(set)
+    fitted = _fitted(reports)
+    for report in fitted:
+        names[report.vehicle].update(report.values)
+    group_of = {pk: groups[lane_of(pk), frozenset(told)] for pk, told in names.items()}
+    for group, key in zip(groups.values(), groups, strict=True):
+        group.names = tuple(sorted(key[1]))
+    moved = sum(
+        group_of[report.vehicle].add(report, known[report.vehicle])
+        for report in sorted(fitted, key=lambda one: one.at)
+    )
+    if moved:
+        pk = Cause.of(dict(cause)).pk
+        store_known({pk: known[pk] for pk in names})
+        _leave([group.row(lane, pk) for (lane, _names), group in groups.items() if group.reports])
+    return len(reports) - moved
+
+
+@dataclass(slots=True)
+class _Group:
+    """Reports of one lane's vehicles that say the same attributes."""
+
+    names: tuple[str, ...] = ()
+    changed: set[str] = field(default_factory=set)
+    reports: list[Report] = field(default_factory=list)
+    old: list[list[Any]] = field(default_factory=list)
+    new: list[list[Any]] = field(default_factory=list)
+
+    def add(self, report: Report, known: Known) -> bool:
+        values = known.values
+        since = known.recorded_at
+        before = [values.get(name) for name in self.names]
+        changed = advance(known, report.values, report.at)
+        if not changed and known.recorded_at == since:
+            return False
+        self.changed.update(changed)
+        self.reports.append(report)
+        self.old.append([_text(since), *before])
+        self.new.append([_text(known.recorded_at), *[values.get(name) for name in self.names]])
+        return True
+
+    def row(self, lane: int, cause: int) -> tuple[Any, ...]:
+        kept = [0, *(place for place, name in enumerate(self.names, 1) if name in self.changed)]
+        fields = [RECORDED_AT_FIELD, *(f"status.{name}" for name in self.names if name in self.changed)]
+        return (
+            lane,
+            cause,
+            fields,
+            [report.vehicle for report in self.reports],
+            [report.at for report in self.reports],
+            _side(self.old, kept),
+            _side(self.new, kept),
+            [report.received_ms for report in self.reports],
+            [report.sender for report in self.reports],
+        )
+
+
+def _side(side: list[list[Any]], kept: list[int]) -> str:
+    if side and len(kept) < len(side[0]):
+        side = [[row[place] for place in kept] for row in side]
+    return packed(side).decode()
+
+
+def _text(at: datetime | None) -> str | None:
+    return as_text(at) if at else None
+
+
+def _leave(rows: list[tuple[Any, ...]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(_LEAVE, rows)
+    ring(row[0] for row in rows)
+
+
+def store_known(known: Mapping[int, Known]) -> None:
+    told = [(pk, held) for pk, held in known.items() if held.recorded_at]
+    columns: list[list[Any]] = [
+        [pk for pk, _held in told],
+        [held.recorded_at for _pk, held in told],
+        [packed(held.times).decode() for _pk, held in told],
+        [_others(held) for _pk, held in told],
+        *([held.values.get(name) for _pk, held in told] for name in COLUMNS),
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, columns)
+
+
+def _others(held: Known) -> str:
+    if held.values.keys() <= STATUS_ATTRIBUTES.keys():
+        return "{}"
+    others = {
+        name: value
+        for name, value in held.values.items()
+        if name not in STATUS_ATTRIBUTES and value is not None
+    }
+    return packed(others).decode()
+
+
+def _fitted(reports: Sequence[Report]) -> Sequence[Report]:
+    """The attributes that are not well-known as the registry has them."""
+    seen: dict[str, Any] = {}
+    for report in reports:
+        for name in report.values.keys() - STATUS_ATTRIBUTES.keys():
+            if report.values[name] is not None:
+                seen.setdefault(name, report.values[name])
+    if not seen:
+        return reports
+    held = kinds()
+    if seen.keys() - held.keys():
+        held = {**held, **register({name: kind_of(value) for name, value in seen.items()})}
+    return [
+        Report(
+            one.vehicle,
+            one.at,
+            {
+                name: value if name in STATUS_ATTRIBUTES else fit(value, held.get(name, kind_of(value)))
+                for name, value in one.values.items()
+            },
+            one.received_ms,
+            one.sender,
+        )
+        for one in reports
+    ]
