@@ -11,23 +11,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu import Connection
 from kombu.exceptions import OperationalError
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from api_pattern.metrics import request_seconds
 from msg_pattern.bus import get_bus
 from vehicle_management.models import ChangeBatch
 
 ANSWER_WITHIN_S = 3
 QUEUES = ("imports", "celery")
-
-
-request_seconds = Histogram(
-    "fleet_request_seconds",
-    "Time to answer a request, by method, route and status.",
-    labelnames=("method", "route", "status"),
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-)
 
 
 class RequestMetricsMiddleware:
