@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Cause, Fleet
-from telemetry.querysets import ParkedQuerySet
+from telemetry.querysets import ArchiveQuerySet, ParkedQuerySet
 from vehicle_management.models import Vehicle
 from vehicle_management.querysets import OfVehicleQuerySet
 
@@ -56,6 +56,9 @@ class Rollup(models.Model):
 
     ``distance_km`` is along the positions inside the bucket; the way from its last fix to the next
     bucket's first is added where buckets are put together.
+
+    ``archived`` (of days) says that the vehicle's readings of that day lie in an archive: a late reading is
+    added to what the bucket held then, which is kept as a row whose ``width`` is -300.
     """
 
     pk = models.CompositePrimaryKey("width", "vehicle", "bucket")
@@ -83,6 +86,7 @@ class Rollup(models.Model):
     first_longitude_e6 = models.IntegerField(null=True)
     last_latitude_e6 = models.IntegerField(null=True)
     last_longitude_e6 = models.IntegerField(null=True)
+    archived = models.BooleanField(default=False, db_default=False)
 
     objects = models.Manager()
 
@@ -264,23 +268,31 @@ class Archive(models.Model):
     """A fleet's readings of one day in a Parquet file in the storage; a way back is to load it again."""
 
     class Status(models.TextChoices):
+        WRITING = "WRITING", _("being written")
         STORED = "STORED", _("stored")
         RESTORED = "RESTORED", _("restored")
 
-    fleet = models.ForeignKey(Fleet, null=True, on_delete=models.SET_NULL, related_name="archives")
+    fleet = models.ForeignKey(
+        Fleet, null=True, on_delete=models.SET_NULL, related_name="archives", verbose_name=_("fleet")
+    )
     day = models.DateField(_("day"))
     name = models.CharField(_("file"), max_length=300, unique=True)
-    readings = models.PositiveBigIntegerField(_("readings"))
-    size = models.PositiveBigIntegerField(_("bytes"))
-    sha256 = models.CharField(max_length=64)
-    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.STORED)
+    vehicles = ArrayField(
+        models.IntegerField(), default=list, help_text=_("The keys of those that it holds.")
+    )
+    readings = models.PositiveBigIntegerField(_("readings"), default=0)
+    size = models.PositiveBigIntegerField(_("bytes"), default=0)
+    sha256 = models.CharField(max_length=64, blank=True, default="")
+    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.WRITING)
     created_at = models.DateTimeField(auto_now_add=True)
     restored_until = models.DateTimeField(null=True, help_text=_("Restored readings stay until then."))
 
-    objects = models.Manager()
+    objects = models.Manager.from_queryset(ArchiveQuerySet)()
 
     class Meta:
-        ordering = ("-day", "fleet")
+        ordering = ("-day", "fleet", "-id")
+        verbose_name = _("archive")
+        verbose_name_plural = _("archives")
         indexes = (models.Index(fields=("day",), name="archive_day"),)
 
     def __str__(self) -> str:
