@@ -32,7 +32,7 @@ SWEEP_EVERY_S = 2.0
 HEARTBEAT_EVERY_S = 5.0
 # A batch is of so many readings, however many entries that makes.
 READINGS_AT_ONCE = 3_000
-MOST_ENTRIES = 1_000
+MOST_ENTRIES = READINGS_AT_ONCE
 # Few at a time cost many times as much each: then the next ones are waited for a moment.
 FEW, LINGER_S = 200, 0.02
 # Two listeners hear one published reading; what a program says again within this time says nothing new.

@@ -7,8 +7,10 @@ twice, an entry changes nothing: a reading is its vehicle and its time, and the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
+import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -21,10 +23,11 @@ from msg_pattern.messages import Channel, MalformedMessage, Message
 from telemetry.models import ParkedEntry
 from telemetry.parking import park, parked
 from telemetry.readings import BadReadings, Reading, from_ms, read_readings, to_ms
-from telemetry.store import Row, forget_days, make_days_of, store_readings
+from telemetry.store import forget_days, make_days_of, store_readings
 from vehicle_management.reported import Report, load_known, lock_named, record_reports
 from vehicle_management.services import create_vehicles
 
+_decode = msgspec.json.Decoder().decode
 CAUSE = {"kind": "reading"}
 CHANNEL = str(Channel.TELEMETRY_RAW)
 
@@ -36,19 +39,16 @@ class Arrival:
         return CAUSE
 
 
-@dataclass(slots=True)
-class Told:
+class Told(NamedTuple):
     """A reading with the entry that it came in, and its place there."""
 
     entry: Entry
     place: int
     reading: Reading
 
-    @property
-    def at_ms(self) -> int:
+    def at(self) -> datetime:
         """Readings without a time that came together are a millisecond apart, so that none hides another."""
-        at_ms = self.reading.at_ms
-        return self.entry.received_ms + self.place if at_ms is None else at_ms
+        return self.reading.at or from_ms(self.entry.received_ms + self.place)
 
 
 @dataclass
@@ -111,7 +111,13 @@ def _data_of(item: Any) -> bytes:
 
 def items_of(data: bytes) -> list[Any]:
     """The readings of a message, or of bare data. Raises MalformedMessage."""
-    found = Message.from_json(data).data
+    try:
+        found = _decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        found = None
+    # Most bring the bare reading; whatever else it is, the message's own reader tells.
+    if not isinstance(found, dict) or "vehicle_id" not in found:
+        found = Message.from_json(data).data
     if isinstance(found, dict) and isinstance(found.get("readings"), list):
         return found["readings"]
     return found if isinstance(found, list) else [found]
@@ -132,7 +138,7 @@ def take_into_quarantine(vehicle_ids: set[str]) -> None:
 
 def _store_all(batch: Batch) -> int:
     """One transaction, and once more where a day's table was taken away that we thought was there."""
-    times = [told.at_ms for told in batch.told]
+    times = [told.at() for told in batch.told]
     make_days_of(times)
     for is_last in (False, True):
         try:
@@ -155,25 +161,22 @@ def _store(batch: Batch) -> int:
     kept = [told for told in batch.told if told.reading.vehicle_id in pks]
     if len(kept) < len(batch.told):
         batch.refused += [_unknown(told) for told in batch.told if told.reading.vehicle_id not in pks]
-    rows = [
-        Row(pks[told.reading.vehicle_id], told.at_ms, told.entry.received_ms, told.reading.values)
-        for told in kept
-    ]
+    reports = [_report(told, pks[told.reading.vehicle_id]) for told in kept]
     newest = {pk: to_ms(held.recorded_at) if held.recorded_at else None for pk, held in known.items()}
-    stored = store_readings(rows, newest_ms=newest)
-    senders = {id(row): told.entry.sender for row, told in zip(rows, kept, strict=True)}
-    reports = [
-        Report(row.vehicle, from_ms(row.at_ms), row.values, row.received_ms, senders[id(row)])
-        for row in stored
-    ]
-    if reports:
-        metrics.readings_late.inc(record_reports(reports, known, cause=CAUSE))
+    stored = store_readings(reports, newest_ms=newest)
+    if stored:
+        metrics.readings_late.inc(record_reports(stored, known, cause=CAUSE))
     return len(stored)
+
+
+def _report(told: Told, vehicle: int) -> Report:
+    at, entry = told.at(), told.entry
+    return Report(vehicle, at, to_ms(at), told.reading.values, entry.received_ms, entry.sender)
 
 
 def _unknown(told: Told) -> ParkedEntry:
     reading = told.reading
     reason = _("No vehicle “%(id)s” is known; make it first.") % {"id": reading.vehicle_id[:64]}
-    at = from_ms(told.at_ms).isoformat()
+    at = told.at().isoformat()
     whole = {"vehicle_id": reading.vehicle_id, "timestamp": at, **reading.values}
     return parked(told.entry, CHANNEL, reason, part=told.place, data=packed(whole))

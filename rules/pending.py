@@ -90,7 +90,7 @@ def load_sides(batches: Iterable[Batch]) -> None:
     """Read the old and new values of these batches; what begins has no old ones, and needs no new ones."""
     held = {batch.pk: batch for batch in batches}
     query = """
-        SELECT id, old, new FROM vehicle_management_changebatch
+        SELECT id, old::text, new::text FROM vehicle_management_changebatch
         WHERE id = ANY(%s) AND old IS NOT NULL AND NOT 'vehicle_id' = ANY(fields)
     """
     with connection.cursor() as cursor:
@@ -125,7 +125,7 @@ def pending_since(
 
 def _with_old(pks: list[int]) -> list[Batch]:
     query = """
-        SELECT id, fields, vehicles, old FROM vehicle_management_changebatch
+        SELECT id, fields, vehicles, old::text FROM vehicle_management_changebatch
         WHERE id = ANY(%s) ORDER BY id DESC
     """
     with connection.cursor() as cursor:

@@ -35,13 +35,13 @@ class BadReadings(ValueError):
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """One reading of ``vehicle_id`` at ``at_ms`` (since 1970; None: when it was received).
+    """One reading of ``vehicle_id`` at ``at`` (in UTC, of whole milliseconds; None: when it was received).
 
     ``values`` holds attributes by name, as they came; None clears.
     """
 
     vehicle_id: str
-    at_ms: int | None
+    at: datetime | None
     values: dict[str, Any]
     fleet_id: str | None = None
 
@@ -68,6 +68,14 @@ def to_ms(at: datetime) -> int:
     return (at - EPOCH) // MILLISECOND
 
 
+def whole_ms(at: datetime) -> datetime:
+    """In UTC, without what is less than a millisecond. Raises OverflowError."""
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    micros = at.microsecond
+    return at.replace(microsecond=micros - micros % 1_000) if micros % 1_000 else at
+
+
 def from_ms(at_ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=at_ms)
 
@@ -76,7 +84,7 @@ def read_readings(items: Sequence[Any], *, now_ms: int, path: str = "readings[{}
     """All of ``items`` checked, or BadReadings with every fault; ``path`` names an item by its place."""
     try:
         return [_read_quickly(item, now_ms) for item in items]
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return _read_slowly(items, now_ms, path)
 
 
@@ -84,10 +92,9 @@ def _read_quickly(item: Any, now_ms: int) -> Reading:
     """Raises ValueError where anything needs a closer look."""
     checked = msgspec.convert(item, _Checked)
     at = checked.timestamp or checked.recorded_at
-    at_ms = None
     if at is not None:
-        at_ms = (at - EPOCH) // MILLISECOND
-        if not now_ms - OLDEST_MS <= at_ms <= now_ms + AHEAD_MS:
+        at = whole_ms(at)
+        if not now_ms - OLDEST_MS <= (at - EPOCH) // MILLISECOND <= now_ms + AHEAD_MS:
             raise ValueError
     id_ = checked.vehicle_id
     if checked.status not in _KNOWN_STATUSES or "/" in id_ or not id_.isprintable():
@@ -97,7 +104,7 @@ def _read_quickly(item: Any, now_ms: int) -> Reading:
         check_other(name, values[name])
     if len(values) > MOST_ATTRIBUTES:
         raise ValueError
-    return Reading(id_, at_ms, values, checked.fleet_id)
+    return Reading(id_, at, values, checked.fleet_id)
 
 
 def _read_slowly(items: Sequence[Any], now_ms: int, path: str) -> list[Reading]:
@@ -120,7 +127,7 @@ def _read_one(item: Any, now_ms: int, faults: Faults) -> Reading:
         return Reading("", None, {})
     vehicle_id = _checked_id(item, "vehicle_id", faults, is_needed=True)
     fleet_id = _checked_id(item, "fleet_id", faults, is_needed=False)
-    at_ms = _checked_time(item, now_ms, faults)
+    at = _checked_time(item, now_ms, faults)
     values = {}
     told = {name: value for name, value in item.items() if name not in NAMES}
     if len(told) > MOST_ATTRIBUTES:
@@ -132,7 +139,7 @@ def _read_one(item: Any, now_ms: int, faults: Faults) -> Reading:
             values[name] = check_known(known, value) if known else check_other(name, value)
         except ValueError as error:
             faults[name[:100]] = [str(error)]
-    return Reading(vehicle_id or "", at_ms, values, fleet_id)
+    return Reading(vehicle_id or "", at, values, fleet_id)
 
 
 def _checked_id(item: Mapping[str, Any], name: str, faults: Faults, *, is_needed: bool) -> str | None:
@@ -149,7 +156,7 @@ def _checked_id(item: Mapping[str, Any], name: str, faults: Faults, *, is_needed
     return None
 
 
-def _checked_time(item: Mapping[str, Any], now_ms: int, faults: Faults) -> int | None:
+def _checked_time(item: Mapping[str, Any], now_ms: int, faults: Faults) -> datetime | None:
     name = next((name for name in TIMES if item.get(name) is not None), None)
     if name is None:
         return None
@@ -159,13 +166,13 @@ def _checked_time(item: Mapping[str, Any], now_ms: int, faults: Faults) -> int |
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:
             raise ValueError
-        at_ms = to_ms(at)
+        at = whole_ms(at)
     except (TypeError, ValueError, OverflowError):
         told = _("“%(value)s” is not a time with an offset, such as 2026-01-31T14:05:00Z.")
         faults[name] = [told % shown]
         return None
-    if at_ms > now_ms + AHEAD_MS:
+    if to_ms(at) > now_ms + AHEAD_MS:
         faults[name] = [_("“%(value)s” lies more than 5 minutes ahead.") % shown]
-    elif at_ms < now_ms - OLDEST_MS:
+    elif to_ms(at) < now_ms - OLDEST_MS:
         faults[name] = [_("“%(value)s” lies more than 400 days back.") % shown]
-    return at_ms
+    return at

@@ -5,20 +5,19 @@ The caller holds the vehicles' locks, so that nobody else stores readings of the
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-import msgspec
 from django.db import connection
 
 from api_pattern.packing import packed
 from telemetry.models import StaleBuckets
 from telemetry.partitions import existing_days, make_days
 from telemetry.readings import from_ms
+from vehicle_management.reported import Report
 
 BUCKET_MS = 300_000
-DAY_MS = 86_400_000
 # PostgreSQL counts microseconds from 2000.
 SINCE_2000_MS = 946_684_800_000
 
@@ -31,6 +30,8 @@ PLAIN = (
     "load_pct",
     "g_force_long",
 )
+# Numbers by now, for they are well-known.
+CHECKED = PLAIN[:-1]
 COLUMNS = (
     "recorded_at",
     "received_at",
@@ -68,25 +69,16 @@ BITS = tuple(1 << place for place in range(len(KINDS)))
 LARGEST = 1e9
 NULL = b"\xff\xff\xff\xff"
 
-_days: set[int] = set()
+_days: set[date] = set()
 
 
-class Row(msgspec.Struct, gc=False):
-    """A reading of the vehicle with this key. Times are milliseconds since 1970."""
-
-    vehicle: int
-    at_ms: int
-    received_ms: int
-    values: dict[str, Any]
-
-
-def make_days_of(times_ms: Iterable[int]) -> None:
+def make_days_of(times: Iterable[datetime]) -> None:
     """Make the partitions that these times need. Outside their transaction: nobody should wait for it."""
-    needed = {at_ms // DAY_MS for at_ms in times_ms}
+    needed = {at.date() for at in times}
     if not needed <= _days:
-        make_days(from_ms(day * DAY_MS).date() for day in needed - _days)
+        make_days(needed - _days)
         _days.clear()
-        _days.update(_number(day) for day in existing_days())
+        _days.update(existing_days())
 
 
 def forget_days() -> None:
@@ -94,16 +86,12 @@ def forget_days() -> None:
     _days.clear()
 
 
-def _number(day: date) -> int:
-    return day.toordinal() - date(1970, 1, 1).toordinal()
-
-
-def store_readings(rows: Sequence[Row], *, newest_ms: Mapping[int, int | None]) -> list[Row]:
+def store_readings(rows: Sequence[Report], *, newest_ms: Mapping[int, int | None]) -> list[Report]:
     """Store what is new of ``rows``; answers it, in their order. Of the same vehicle and time the first wins.
 
     ``newest_ms`` tells of each vehicle the time that no stored reading is later than.
     """
-    first: dict[tuple[int, int], Row] = {}
+    first: dict[tuple[int, int], Report] = {}
     for row in rows:
         first.setdefault((row.vehicle, row.at_ms), row)
     late = [row for row in first.values() if row.at_ms <= (newest_ms.get(row.vehicle) or row.at_ms)]
@@ -121,7 +109,7 @@ def store_readings(rows: Sequence[Row], *, newest_ms: Mapping[int, int | None]) 
     return list(first.values())
 
 
-def _insert(rows: Sequence[Row]) -> set[tuple[int, int]]:
+def _insert(rows: Sequence[Report]) -> set[tuple[int, int]]:
     fields = [_fields(row) for row in rows]
     columns: list[list[Any]] = [list(column) for column in zip(*fields, strict=True)]
     with connection.cursor() as cursor:
@@ -129,17 +117,18 @@ def _insert(rows: Sequence[Row]) -> set[tuple[int, int]]:
         return {(vehicle, round(at.timestamp() * 1000)) for vehicle, at in cursor.fetchall()}
 
 
-def _fields(row: Row) -> tuple[Any, ...]:
+def _fields(row: Report) -> tuple[Any, ...]:
     values = row.values
     others = _others(values)
     return (
-        from_ms(row.at_ms),
+        row.at,
         from_ms(row.received_ms),
         values.get("odometer_km"),
         row.vehicle,
         _e6(values.get("latitude")),
         _e6(values.get("longitude")),
-        *(_number_of(values.get(name)) for name in PLAIN),
+        *map(values.get, CHECKED),
+        _number_of(values.get("g_force_long")),
         values.get("status"),
         packed(others).decode() if others else None,
     )
@@ -163,23 +152,17 @@ def _e6(degrees: float | None) -> int | None:
     return None if degrees is None else round(degrees * 1_000_000)
 
 
-def _copy(rows: Iterable[Row]) -> None:
+def _copy(rows: Iterable[Report]) -> None:
     rows_packed = [_packed(row) for row in rows]
     if rows_packed:
         with connection.cursor() as cursor, cursor.copy(COPY) as copy:
             copy.write(b"".join((BEGIN, *rows_packed, END)))
 
 
-def _packed(row: Row) -> bytes:
+def _packed(row: Report) -> bytes:
     """A row as COPY's binary format has it: a count of fields, then each with its length (-1: NULL)."""
     values = row.values
-    numbers = (
-        values.get("odometer_km"),
-        row.vehicle,
-        _e6(values.get("latitude")),
-        _e6(values.get("longitude")),
-        *(_number_of(values.get(name)) for name in PLAIN),
-    )
+    get = values.get
     told: list[Any] = [
         len(COLUMNS),
         8,
@@ -187,6 +170,15 @@ def _packed(row: Row) -> bytes:
         8,
         (row.received_ms - SINCE_2000_MS) * 1_000,
     ]
+    latitude, longitude, g = get("latitude"), get("longitude"), get("g_force_long")
+    numbers = (
+        get("odometer_km"),
+        row.vehicle,
+        None if latitude is None else round(latitude * 1_000_000),
+        None if longitude is None else round(longitude * 1_000_000),
+        *map(get, CHECKED),
+        None if g is None else _number_of(g),
+    )
     known = 0
     for bit, size, number in zip(BITS, SIZES, numbers, strict=True):
         if number is None:
@@ -194,7 +186,7 @@ def _packed(row: Row) -> bytes:
         else:
             known |= bit
             told += (size, number)
-    return _numbers(known).pack(*told) + _text(values.get("status")) + _json(values)
+    return _numbers(known).pack(*told) + _text(get("status")) + _json(values)
 
 
 @cache

@@ -14,6 +14,7 @@ from accounts.models import AliveManager, Cause, Fleet, Made, validate_external_
 from api_pattern.times import told_time
 from customer_management.models import Customer
 from msg_pattern.messages import Channel
+from vehicle_management.fields import WrittenJSONField
 from vehicle_management.querysets import OfVehicleQuerySet, VehicleQuerySet
 
 models.CharField.register_lookup(Length)
@@ -221,8 +222,8 @@ class ChangeBatch(models.Model):
     vehicles = ArrayField(models.BigIntegerField())
     rows = ArrayField(models.IntegerField(null=True), null=True)
     times = ArrayField(models.DateTimeField(null=True), null=True)
-    old = models.JSONField(null=True)
-    new = models.JSONField(null=True)
+    old = WrittenJSONField(null=True)
+    new = WrittenJSONField(null=True)
     received = ArrayField(models.BigIntegerField(), null=True)
     senders = ArrayField(models.TextField(), null=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -69,6 +69,8 @@ def _moved(known: dict[int, Known], row: StatusRow, received_at: datetime) -> Ch
     # A file's row without a time is no report of now; whoever says the same again by itself is heard of.
     if row.at is None and row.row is not None and _says_nothing_new(known.get(row.vehicle), row.values):
         return None
+    if not row.values:
+        return None
     held = known[row.vehicle]
     heard_before = held.recorded_at
     fields = {f"status.{name}": pair for name, pair in advance(held, row.values, at).items()}

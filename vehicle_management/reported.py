@@ -6,10 +6,11 @@ batches, in which a vehicle stands once per report, in event order.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
+import msgspec
 import orjson
 from django.db import connection
 
@@ -33,19 +34,23 @@ _STORE = f"""
     ON CONFLICT (vehicle_id) DO UPDATE SET recorded_at = EXCLUDED.recorded_at, times = EXCLUDED.times,
         attributes = EXCLUDED.attributes, {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS)}
 """  # noqa: S608
+_AT = attrgetter("at_ms")
 _LEAVE = """
     INSERT INTO vehicle_management_changebatch
         (lane, cause_id, fields, vehicles, times, old, new, received, senders, created_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, statement_timestamp())
+    VALUES (%s, %s, %s, %s::bigint[], %s::timestamptz[], %s, %s, %s::bigint[], %s, statement_timestamp())
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Attributes of one vehicle at one time, checked; ``received_ms`` and ``sender`` say how it came."""
+class Report(msgspec.Struct, gc=False):
+    """Attributes of one vehicle at one time, checked; ``received_ms`` and ``sender`` say how it came.
+
+    ``at`` is in UTC, of whole milliseconds, and ``at_ms`` the same since 1970.
+    """
 
     vehicle: int
     at: datetime
+    at_ms: int
     values: dict[str, Any]
     received_ms: int = 0
     sender: str = ""
@@ -81,60 +86,63 @@ def record_reports(reports: Sequence[Report], known: dict[int, Known], *, cause:
 
     Such a report is older than what is known, or says it again at the same time.
     """
-    groups: dict[tuple[int, frozenset[str]], _Group] = defaultdict(_Group)
-    names: dict[int, set[str]] = defaultdict(set)
-    fitted = _fitted(reports)
-    for report in fitted:
-        names[report.vehicle].update(report.values)
-    group_of = {pk: groups[lane_of(pk), frozenset(told)] for pk, told in names.items()}
-    for group, key in zip(groups.values(), groups, strict=True):
-        group.names = tuple(sorted(key[1]))
-    moved = sum(
-        group_of[report.vehicle].add(report, known[report.vehicle])
-        for report in sorted(fitted, key=lambda one: one.at)
-    )
-    if moved:
+    by_vehicle: dict[int, list[Report]] = defaultdict(list)
+    for report in sorted(_fitted(reports), key=_AT):
+        by_vehicle[report.vehicle].append(report)
+    groups: dict[tuple[int, frozenset[str]], _Group] = {}
+    for pk, told in by_vehicle.items():
+        names = frozenset().union(*(report.values for report in told))
+        key = (lane_of(pk), names)
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = _Group(tuple(sorted(names)))
+        group.move(known[pk], told)
+    left = {key: group for key, group in groups.items() if group.reports}
+    if left:
         pk = Cause.of(dict(cause)).pk
-        store_known({pk: known[pk] for pk in names})
-        _leave([group.row(lane, pk) for (lane, _names), group in groups.items() if group.reports])
-    return len(reports) - moved
+        store_known({vehicle: known[vehicle] for vehicle in by_vehicle})
+        _leave([group.row(lane, pk) for (lane, _names), group in left.items()])
+    return len(reports) - sum(len(group.reports) for group in left.values())
 
 
-@dataclass(slots=True)
 class _Group:
-    """Reports of one lane's vehicles that say the same attributes."""
+    """Reports of one lane's vehicles that say the same attributes, with the values before and after each."""
 
-    names: tuple[str, ...] = ()
-    changed: set[str] = field(default_factory=set)
-    reports: list[Report] = field(default_factory=list)
-    old: list[list[Any]] = field(default_factory=list)
-    new: list[list[Any]] = field(default_factory=list)
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self.reports: list[Report] = []
+        self.old: list[list[Any]] = []
+        self.new: list[list[Any]] = []
 
-    def add(self, report: Report, known: Known) -> bool:
-        values = known.values
-        since = known.recorded_at
-        before = [values.get(name) for name in self.names]
-        changed = advance(known, report.values, report.at)
-        if not changed and known.recorded_at == since:
-            return False
-        self.changed.update(changed)
-        self.reports.append(report)
-        self.old.append([_text(since), *before])
-        self.new.append([_text(known.recorded_at), *[values.get(name) for name in self.names]])
-        return True
+    def move(self, known: Known, reports: Iterable[Report]) -> None:
+        """One vehicle's reports, in the order of their times."""
+        get, names = known.values.get, self.names
+        before = [*map(get, names), _text(known.recorded_at)]
+        for report in reports:
+            since = known.recorded_at
+            changed = advance(known, report.values, report.at)
+            if not changed and known.recorded_at is since:
+                continue
+            after = [*map(get, names), before[-1] if known.recorded_at is since else as_text(report.at)]
+            self.reports.append(report)
+            self.old.append(before)
+            self.new.append(after)
+            before = after
 
     def row(self, lane: int, cause: int) -> tuple[Any, ...]:
-        kept = [0, *(place for place, name in enumerate(self.names, 1) if name in self.changed)]
-        fields = [RECORDED_AT_FIELD, *(f"status.{name}" for name in self.names if name in self.changed)]
+        """A change batch: of the attributes those that changed at all, and the time of each report."""
+        columns = zip(zip(*self.old, strict=True), zip(*self.new, strict=True), strict=True)
+        kept = [place for place, (old, new) in enumerate(columns) if old != new or place == len(self.names)]
+        fields = [f"status.{self.names[place]}" for place in kept[:-1]]
         return (
             lane,
             cause,
-            fields,
-            [report.vehicle for report in self.reports],
-            [report.at for report in self.reports],
+            [*fields, RECORDED_AT_FIELD],
+            _array(str(report.vehicle) for report in self.reports),
+            _array(as_text(report.at) for report in self.reports),
             _side(self.old, kept),
             _side(self.new, kept),
-            [report.received_ms for report in self.reports],
+            _array(str(report.received_ms) for report in self.reports),
             [report.sender for report in self.reports],
         )
 
@@ -143,6 +151,11 @@ def _side(side: list[list[Any]], kept: list[int]) -> str:
     if side and len(kept) < len(side[0]):
         side = [[row[place] for place in kept] for row in side]
     return packed(side).decode()
+
+
+def _array(items: Iterable[str]) -> str:
+    """An array of numbers or times as PostgreSQL writes it."""
+    return "{" + ",".join(items) + "}"
 
 
 def _text(at: datetime | None) -> str | None:
@@ -192,15 +205,12 @@ def _fitted(reports: Sequence[Report]) -> Sequence[Report]:
     if seen.keys() - held.keys():
         held = {**held, **register({name: kind_of(value) for name, value in seen.items()})}
     return [
-        Report(
-            one.vehicle,
-            one.at,
-            {
+        msgspec.structs.replace(
+            one,
+            values={
                 name: value if name in STATUS_ATTRIBUTES else fit(value, held.get(name, kind_of(value)))
                 for name, value in one.values.items()
             },
-            one.received_ms,
-            one.sender,
         )
         for one in reports
     ]

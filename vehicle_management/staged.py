@@ -218,8 +218,8 @@ def _write_differing(staged: Staged, span: dict[str, Any]) -> list[tuple[int, in
             INSERT INTO vehicle_management_changebatch (lane, cause_id, fields, vehicles, rows, old, new, created_at)
             SELECT c.id %% {LANES}, %(cause)s, %(fields)s,
                    array_agg(c.id ORDER BY c.id), array_agg(c.row ORDER BY c.id),
-                   jsonb_agg(jsonb_build_array({", ".join(before)}) ORDER BY c.id),
-                   jsonb_agg(jsonb_build_array({", ".join(after)}) ORDER BY c.id), clock_timestamp()
+                   json_agg(json_build_array({", ".join(before)}) ORDER BY c.id),
+                   json_agg(json_build_array({", ".join(after)}) ORDER BY c.id), clock_timestamp()
             FROM c GROUP BY c.id %% {LANES}
         )
         SELECT c.row, c.id FROM c"""

@@ -151,7 +151,7 @@ def test_a_deleted_vehicle_is_not_known(bus):
         ({"vehicle_id": "VH-1", "timestamp": "yesterday"}, "“yesterday” is not a time"),
         ({"vehicle_id": "VH-1", "timestamp": "2026-01-31T14:05:00"}, "is not a time with an offset"),
         ({"vehicle_id": "VH-1", "timestamp": 5}, "“5” is not a time"),
-        ({"vehicle_id": "VH-1", "timestamp": "0001-01-01T00:00:00+14:00"}, "400 days back"),
+        ({"vehicle_id": "VH-1", "timestamp": "0001-01-01T00:00:00+14:00"}, "is not a time"),
         ({"vehicle_id": "VH-1", "timestamp": "1999-01-01T00:00:00Z"}, "more than 400 days back"),
     ],
     ids=lambda value: None if isinstance(value, str) else str(value)[:60],

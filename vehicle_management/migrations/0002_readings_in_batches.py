@@ -3,6 +3,8 @@
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
+import vehicle_management.fields
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -10,6 +12,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField("changebatch", "old", vehicle_management.fields.WrittenJSONField(null=True)),
+        migrations.AlterField("changebatch", "new", vehicle_management.fields.WrittenJSONField(null=True)),
         migrations.AddField(
             model_name="changebatch",
             name="received",
