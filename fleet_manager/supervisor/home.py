@@ -22,6 +22,7 @@ class Home:
         self.path = path
         self.logs = path / "logs"
         self.run = path / "run"
+        self.metrics = self.run / "metrics"
         self.lock_file: int | None = None
         for folder in (path, self.logs, self.run):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

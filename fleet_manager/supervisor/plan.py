@@ -122,7 +122,12 @@ def make_plan() -> Plan:
         valkey = Valkey(home.path, environment=dict(environment))
         servers.append(valkey)
         redis_url = valkey.url
-    environment |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1"}
+    environment |= {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PROMETHEUS_MULTIPROC_DIR": str(home.metrics),
+        "PYTHONUNBUFFERED": "1",
+    }
     return Plan(
         home=home,
         port=port,

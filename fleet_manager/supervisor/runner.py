@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from api_pattern.metric_files import fold_ended, make_empty
 from fleet_manager import env
 from fleet_manager.supervisor.home import Home
 from fleet_manager.supervisor.plan import DEMO_ACCOUNTS, Plan, check_given_servers
-from fleet_manager.supervisor.processes import Child, Spec
+from fleet_manager.supervisor.processes import Child, Spec, start_time_of
 from fleet_manager.supervisor.servers import Server, ServerError
 from fleet_manager.supervisor.watch import Watch, answers
 
@@ -65,6 +66,7 @@ class Supervisor:
         self.home.lock()
         for name in self.home.end_leftovers():
             say(f"Ended {name}, which a killed supervisor had left.")
+        make_empty(self.home.metrics)
         self.plan.listen()
         try:
             self._bring_up()
@@ -155,6 +157,7 @@ class Supervisor:
             self._end_hung()
             if time.monotonic() > rotate_at:
                 self.home.rotate_logs()
+                self._fold_metrics()
                 rotate_at = time.monotonic() + ROTATE_EVERY_S
             self._pause()
 
@@ -169,8 +172,17 @@ class Supervisor:
                 child.end_group()
                 del self.children[name]
                 self.restarts.ended(name, child.runs_for_s())
+                self._fold_metrics()
         for name in self.restarts.take_due():
             self._spawn(self.specs[name])
+
+    def _fold_metrics(self) -> None:
+        """Also of the workers' own children, of which nobody tells us that they ended."""
+        try:
+            fold_ended(self.home.metrics, lambda pid: start_time_of(pid) != 0)
+        except Exception as error:
+            # Counts are worth less than what is counted: nothing stops for them.
+            say(f"What ended processes counted cannot be added up in {self.home.metrics}: {error!r}")
 
     def _end_hung(self) -> None:
         while self.watch and self.watch.hung:
