@@ -159,6 +159,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "work-actions": {"task": "rules.tasks.work_actions", "schedule": 3.0, "options": {"expires": 6}},
     "forget-states": {"task": "rules.tasks.forget_states", "schedule": 300.0, "options": {"expires": 150}},
+    "roll-up": {"task": "telemetry.tasks.roll_up", "schedule": 10.0, "options": {"expires": 20}},
     "prune-change-batches": {
         "task": "vehicle_management.tasks.prune_change_batches",
         "schedule": 3600.0,

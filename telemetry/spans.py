@@ -1,0 +1,172 @@
+"""The exact sums of any span of time, put together from days, hours, five minutes and single readings.
+
+What is marked stale is summed from its readings, so that an answer never depends on when the rollups were
+last brought up to date. Readings that are stored while a question is being answered may be missing from it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from telemetry.rollups import DAY, FIVE_MINUTES, HOUR, Pair, floor_time
+from telemetry.sums import SUMS, bucket_of, pieces_of_readings, put_together
+
+Span = tuple[datetime, datetime]
+WIDTHS = (FIVE_MINUTES, HOUR, DAY)
+READINGS = 0
+COLUMNS = ", ".join(SUMS)
+OF_READINGS = """r.vehicle, r.recorded_at, r.odometer_km, r.latitude_e6, r.longitude_e6, r.speed_kmh, r.battery_pct,
+    r.engine_temp_c"""
+
+# What an archived vehicle's readings of a day were is known by its rollups alone.
+STALE = f"""
+    SELECT DISTINCT stale.vehicle, stale.bucket
+    FROM telemetry_stalebuckets AS mark, unnest(mark.vehicles, mark.buckets) AS stale(vehicle, bucket)
+    WHERE stale.vehicle = ANY(%s) AND stale.bucket >= %s AND stale.bucket < %s AND NOT EXISTS (
+        SELECT FROM telemetry_rollup AS day WHERE day.width = {DAY} AND day.vehicle = stale.vehicle
+            AND day.bucket = {bucket_of(DAY, "stale.bucket")} AND day.archived
+    )
+"""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A span cut so that each part is read where it is quickest.
+
+    ``parts`` are spans by the width of the rollups that they are read from (0: from the readings);
+    ``stale`` are buckets by width, inside these spans, that are to be read from something shorter.
+    """
+
+    vehicles: Sequence[int]
+    parts: dict[int, list[Span]]
+    stale: dict[int, list[Pair]]
+
+
+def cut_span(vehicles: Sequence[int], start: datetime, end: datetime, *, longest: int = DAY) -> Cut:
+    """``longest`` is the width of the longest rollups to be used (0: none)."""
+    parts, inner = _parts(start, end, [width for width in WIDTHS if width <= longest])
+    stale: dict[int, list[Pair]] = {}
+    if inner:
+        with connection.cursor() as cursor:
+            cursor.execute(STALE, [list(vehicles), *inner[FIVE_MINUTES]])
+            pairs = cursor.fetchall()
+        for width, (first, last) in inner.items() if pairs else ():
+            buckets = {(vehicle, floor_time(bucket, width)) for vehicle, bucket in pairs}
+            stale[width] = sorted(pair for pair in buckets if first <= pair[1] < last)
+    return Cut(vehicles, parts, {width: pairs for width, pairs in stale.items() if pairs})
+
+
+def _parts(
+    start: datetime, end: datetime, widths: Sequence[int]
+) -> tuple[dict[int, list[Span]], dict[int, Span]]:
+    """The parts by width, and for each width the whole that consists of its buckets."""
+    parts: dict[int, list[Span]] = {}
+    inner: dict[int, Span] = {}
+    whole, shorter = (start, end), READINGS
+    for width in widths:
+        first, last = _ceiling(whole[0], width), floor_time(whole[1], width)
+        if first >= last:
+            break
+        parts[shorter] = [(whole[0], first), (last, whole[1])]
+        whole = inner[width] = (first, last)
+        shorter = width
+    parts[shorter] = [whole]
+    return {width: [span for span in spans if span[0] < span[1]] for width, spans in parts.items()}, inner
+
+
+def _ceiling(time: datetime, seconds: int) -> datetime:
+    floor = floor_time(time, seconds)
+    return floor if floor == time else floor + timedelta(seconds=seconds)
+
+
+class Pieces:
+    """The SELECT of all pieces of a cut, and its parameters."""
+
+    def __init__(self, cut: Cut) -> None:
+        self.values: dict[str, Any] = {"vehicles": list(cut.vehicles)}
+        self._cut = cut
+        selects = [
+            *(self._rollups(width, span) for width in WIDTHS for span in cut.parts.get(width, ())),
+            *(self._shorter(width) for width in (DAY, HOUR) if width in cut.stale),
+        ]
+        sources = [self._readings(span) for span in cut.parts.get(READINGS, ())]
+        sources += [self._stale_readings(run) for run in _runs_of_days(cut.stale.get(FIVE_MINUTES, ()))]
+        if sources:
+            pieces = pieces_of_readings(f"FROM ({' UNION ALL '.join(sources)}) AS r")
+            selects.append(f"SELECT vehicle, at, {COLUMNS} FROM ({pieces}) AS of_readings")
+        self.select = " UNION ALL ".join(selects)
+
+    @property
+    def stale_tables(self) -> str:
+        """A WITH clause for the query that the SELECT stands in."""
+        tables = ", ".join(
+            f"stale_{width} AS MATERIALIZED (SELECT * FROM unnest({self._name([one for one, _at in pairs])}::int[], "
+            f"{self._name([at for _one, at in pairs])}::timestamptz[]) AS stale(vehicle, bucket))"
+            for width, pairs in self._cut.stale.items()
+        )
+        return f"WITH {tables}" if tables else ""
+
+    def _name(self, value: Any) -> str:
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return f"%({name})s"
+
+    def _rollups(self, width: int, span: Span) -> str:
+        return f"""
+            SELECT r.vehicle, r.bucket AS at, {COLUMNS} FROM telemetry_rollup AS r
+            WHERE r.width = {width} AND r.vehicle = ANY(%(vehicles)s)
+                AND r.bucket >= {self._name(span[0])} AND r.bucket < {self._name(span[1])} {self._fresh(width)}
+        """
+
+    def _shorter(self, width: int) -> str:
+        """The parts of the stale buckets of this width."""
+        shorter = WIDTHS[WIDTHS.index(width) - 1]
+        return f"""
+            SELECT r.vehicle, r.bucket AS at, {COLUMNS} FROM stale_{width} AS stale JOIN telemetry_rollup AS r
+                ON r.width = {shorter} AND r.vehicle = stale.vehicle
+                AND r.bucket >= stale.bucket AND r.bucket < stale.bucket + interval '{width} seconds'
+            WHERE true {self._fresh(shorter)}
+        """
+
+    def _fresh(self, width: int) -> str:
+        if width not in self._cut.stale:
+            return ""
+        return f"""AND NOT EXISTS (
+            SELECT FROM stale_{width} AS old WHERE old.vehicle = r.vehicle AND old.bucket = r.bucket
+        )"""
+
+    def _readings(self, span: Span) -> str:
+        return f"""
+            SELECT {OF_READINGS} FROM telemetry_reading AS r WHERE r.vehicle = ANY(%(vehicles)s)
+                AND r.recorded_at >= {self._name(span[0])} AND r.recorded_at < {self._name(span[1])}
+        """
+
+    def _stale_readings(self, run: Span) -> str:
+        return f"""
+            SELECT {OF_READINGS} FROM stale_{FIVE_MINUTES} AS stale JOIN telemetry_reading AS r
+                ON r.vehicle = stale.vehicle AND r.recorded_at >= stale.bucket
+                AND r.recorded_at < stale.bucket + interval '{FIVE_MINUTES} seconds'
+                AND {bucket_of(FIVE_MINUTES, "r.recorded_at")} = stale.bucket
+            WHERE r.recorded_at >= {self._name(run[0])} AND r.recorded_at < {self._name(run[1])}
+        """
+
+
+def _runs_of_days(pairs: Sequence[Pair]) -> list[Span]:
+    """The days of ``pairs``, those in a row as one span: other days' tables are left alone."""
+    runs: list[Span] = []
+    for day in sorted({floor_time(bucket, DAY) for _vehicle, bucket in pairs}):
+        start = runs.pop()[0] if runs and runs[-1][1] == day else day
+        runs.append((start, day + timedelta(days=1)))
+    return runs
+
+
+def sums_of(vehicles: Sequence[int], start: datetime, end: datetime) -> dict[int, dict[str, Any]]:
+    """``SUMS`` by name from ``start`` (included) to ``end`` (not), by vehicle's key; without a reading, none."""
+    pieces = Pieces(cut_span(vehicles, start, end))
+    sql = f"{pieces.stale_tables} {put_together(pieces.select)}"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, pieces.values)
+        return {row[0]: dict(zip(SUMS, row[2:], strict=True)) for row in cursor.fetchall()}
