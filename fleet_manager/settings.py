@@ -85,6 +85,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "fleet_manager.logging.RequestLogMiddleware",
     "fleet_manager.health.RequestMetricsMiddleware",
+    "fleet_manager.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -127,6 +128,8 @@ if DATABASE_POOL_SIZE:
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 20}
 else:
     _database["CONN_MAX_AGE"] = 60
+# A server that hangs, or a network that swallows what is sent, must not be waited for as long as TCP would.
+_database["OPTIONS"] = {"connect_timeout": 10, "tcp_user_timeout": 30_000, **_database["OPTIONS"]}
 _database["CONN_HEALTH_CHECKS"] = True  # a restart of the server must not cost an error per kept connection
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -339,6 +342,8 @@ TELEMETRY_HOT_ROUTE = env.boolean("TELEMETRY_HOT_ROUTE", True)
 TELEMETRY_SHARDS = env.integer("TELEMETRY_SHARDS", 1, least=1, most=256)
 TELEMETRY_BACKLOG_MB = env.integer("TELEMETRY_BACKLOG_MB", 1024, least=1)
 TELEMETRY_RATE_PER_KEY = env.integer("TELEMETRY_RATE_PER_KEY", 20_000, least=1)
+READY_MAX_BACKLOG_MB = env.integer("READY_MAX_BACKLOG_MB", TELEMETRY_BACKLOG_MB, least=1)
+READY_MAX_LAG_S = env.integer("READY_MAX_LAG_S", 120, least=1)
 READINGS_KEEP_DAYS = env.integer("READINGS_KEEP_DAYS", 90, least=1, most=4_000)
 HARSH_BRAKING_G = env.number("HARSH_BRAKING_G", -0.4, least=-10, most=0)
 RAPID_ACCEL_G = env.number("RAPID_ACCEL_G", 0.4, least=0, most=10)

@@ -1,0 +1,89 @@
+"""Whether this installation can do its work: its servers answer, and what waits does not wait for long."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.db.models import Min
+from django.utils import timezone
+from kombu import Connection
+
+from fleet_manager.probes import Probe
+from msg_pattern.bus import Backlog, get_bus
+from msg_pattern.messages import Channel
+from telemetry.acceptance import GROUP, MEGABYTE
+from vehicle_management.models import ChangeBatch
+
+log = structlog.get_logger(__name__)
+
+ANSWER_WITHIN_S = 3
+UP, DOWN, OVER = "up", "down", "over"
+
+
+def states() -> dict[str, str]:
+    """Each part as `up`, `down` or, past its limit, `over`; within a few seconds whatever hangs."""
+    for probe in PROBES.values():
+        probe.start()
+    return {name: _state_of(name, probe) for name, probe in PROBES.items()}
+
+
+def _state_of(name: str, probe: Probe[str]) -> str:
+    try:
+        return probe.answer(ANSWER_WITHIN_S)
+    except Exception as error:
+        # Whatever it is: each kind of bus and broker breaks in its own way.
+        log.warning("not ready", part=name, reason=f"{type(error).__name__}: {error}"[:200])
+        return DOWN
+
+
+def database_state() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return UP
+
+
+def bus_state() -> str:
+    return UP if get_bus().ping() else DOWN
+
+
+def broker_state() -> str:
+    with connected_broker():
+        return UP
+
+
+@contextmanager
+def connected_broker() -> Iterator[Connection]:
+    with Connection(settings.CELERY_BROKER_URL, connect_timeout=ANSWER_WITHIN_S) as broker:
+        broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        yield broker
+
+
+def backlog_state() -> str:
+    return OVER if readings_backlog().size > settings.READY_MAX_BACKLOG_MB * MEGABYTE else UP
+
+
+def lag_state() -> str:
+    lag_s = max(readings_backlog().oldest_s, oldest_change_s())
+    return OVER if lag_s > settings.READY_MAX_LAG_S else UP
+
+
+def readings_backlog() -> Backlog:
+    return get_bus().backlog(Channel.TELEMETRY_RAW, group=GROUP)
+
+
+def oldest_change_s() -> float:
+    """For how long the oldest change waits for the rules and the map."""
+    oldest = ChangeBatch.objects.filter(done_at=None).aggregate(at=Min("created_at"))["at"]
+    return (timezone.now() - oldest).total_seconds() if oldest else 0.0
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": database_state,
+    "bus": bus_state,
+    "broker": broker_state,
+    "backlog": backlog_state,
+    "lag": lag_state,
+}
+PROBES = {name: Probe(check) for name, check in CHECKS.items()}
