@@ -73,13 +73,12 @@ class Asked(Collector):
 
 def samples() -> list[Sample]:
     note_pool()
-    for probe in SOURCES.values():
-        probe.start()
+    asked = {name: probe.start() for name, probe in SOURCES.items()}
     states = readiness.states()
     found: list[Sample] = [("fleet_ready", (part,), float(state == "up")) for part, state in states.items()]
-    for name, probe in SOURCES.items():
+    for name, question in asked.items():
         try:
-            found += probe.answer(ANSWER_WITHIN_S)
+            found += question.answer(ANSWER_WITHIN_S)
         except Exception as error:
             log.warning("figures are missing", source=name, reason=f"{type(error).__name__}: {error}"[:200])
     return found

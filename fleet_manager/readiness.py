@@ -10,7 +10,7 @@ from django.db.models import Min
 from django.utils import timezone
 from kombu import Connection
 
-from fleet_manager.probes import Probe
+from fleet_manager.probes import Probe, Question
 from msg_pattern.bus import Backlog, get_bus
 from msg_pattern.messages import Channel
 from telemetry.acceptance import GROUP, MEGABYTE
@@ -24,14 +24,13 @@ UP, DOWN, OVER = "up", "down", "over"
 
 def states() -> dict[str, str]:
     """Each part as `up`, `down` or, past its limit, `over`; within a few seconds whatever hangs."""
-    for probe in PROBES.values():
-        probe.start()
-    return {name: _state_of(name, probe) for name, probe in PROBES.items()}
+    asked = {name: probe.start() for name, probe in PROBES.items()}
+    return {name: _state_of(name, question) for name, question in asked.items()}
 
 
-def _state_of(name: str, probe: Probe[str]) -> str:
+def _state_of(name: str, question: Question[str]) -> str:
     try:
-        return probe.answer(ANSWER_WITHIN_S)
+        return question.answer(ANSWER_WITHIN_S)
     except Exception as error:
         # Whatever it is: each kind of bus and broker breaks in its own way.
         log.warning("not ready", part=name, reason=f"{type(error).__name__}: {error}"[:200])

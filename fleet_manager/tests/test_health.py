@@ -119,7 +119,7 @@ def test_a_server_that_hangs_is_asked_once_however_many_ask(
 
     for _ in range(5):
         with pytest.raises(TimeoutError):
-            probe.answer(0.01)
+            probe.start().answer(0.01)
 
     assert threading.active_count() == before + 1
 
@@ -128,12 +128,12 @@ def test_a_question_that_was_lost_is_asked_anew(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(probes, "FORGOTTEN_AFTER_S", 0.05)
     probe = Probe(hanging)
     with pytest.raises(TimeoutError):
-        probe.answer(0.01)
+        probe.start().answer(0.01)
 
     probe.ask = lambda: "up"
     time.sleep(0.06)
 
-    assert probe.answer(1) == "up"
+    assert probe.start().answer(1) == "up"
 
 
 def test_readings_that_pile_up_make_it_unready(client: Client, monkeypatch: pytest.MonkeyPatch, settings):
