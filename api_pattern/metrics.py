@@ -18,6 +18,7 @@ disable_created_metrics()
 WAYS = ("hot", "django", "osmand", "mqtt", "bus")
 REFUSALS = ("401", "403", "409", "413", "415", "422", "429", "503")
 ROW_OUTCOMES = ("created", "updated", "unchanged", "repeated", "failed")
+UPLOAD_OUTCOMES = ("applied", "review", "failed")
 TRIP_OUTCOMES = ("completed", "failed")
 
 readings_accepted = Counter("fleet_readings_accepted", "Readings that were answered 202.", ["way"])
@@ -27,11 +28,14 @@ readings_stored = Counter("fleet_readings_stored", "Readings that were new and a
 readings_late = Counter("fleet_readings_late", "Stored readings that are older than what was known.")
 readings_repeated = Counter("fleet_readings_repeated", "Readings that were stored before.")
 entries_parked = Counter("fleet_entries_parked", "Entries of the bus, or parts of them, that were parked.")
-rule_evaluations = Counter("fleet_rule_evaluations", "Changes of vehicles that were held against rules.")
+rule_evaluations = Counter(
+    "fleet_rule_evaluations", "Changes of vehicles held against rules: each vehicle once for each rule."
+)
 rule_firings = Counter("fleet_rule_firings", "Times that a rule fired.")
 actions = Counter("fleet_actions", "Attempts of rules' actions, by their outcome.", ["type", "outcome"])
 trips_scored = Counter("fleet_trips_scored", "Trips that were scored, or failed.", ["outcome"])
 import_rows = Counter("fleet_import_rows", "Rows of files, by what became of them.", ["outcome"])
+uploads = Counter("fleet_uploads", "Files, by how their reading ended.", ["outcome"])
 
 ingest_seconds = Histogram(
     "fleet_ingest_seconds",
@@ -42,6 +46,11 @@ store_seconds = Histogram(
     "fleet_store_seconds",
     "Time of one transaction that stores a batch of readings.",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+import_chunk_seconds = Histogram(
+    "fleet_import_chunk_seconds",
+    "Time of one transaction that applies a chunk of a file.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 request_seconds = Histogram(
     "fleet_request_seconds",
@@ -69,3 +78,4 @@ begin_at_zero(readings_accepted, WAYS)
 begin_at_zero(readings_refused, REFUSALS)
 begin_at_zero(trips_scored, TRIP_OUTCOMES)
 begin_at_zero(import_rows, ROW_OUTCOMES)
+begin_at_zero(uploads, UPLOAD_OUTCOMES)

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor, actor_of
 from accounts.models import Fleet
+from api_pattern import metrics
 from api_pattern.outages import is_away
 from feed_processor.blocks import BLOCK_ROWS
 from feed_processor.convert import Fault
@@ -163,6 +164,7 @@ def _fail(upload: Upload, code: str, message: str) -> None:
         drop_tables(_table(upload))
         add_file_fault(upload, code, message)
         _set(upload, status=Upload.Status.FAILED, finished_at=timezone.now())
+    metrics.uploads.labels("failed").inc()
 
 
 def _note_break(upload: Upload, error: Exception) -> None:
@@ -184,6 +186,7 @@ def _rest_in_review(upload: Upload, message: str) -> None:
         forget_faults(upload)
         add_file_fault(upload, "unclear", message)
         _set(upload, status=Upload.Status.REVIEW)
+    metrics.uploads.labels("review").inc()
 
 
 def _read(upload: Upload) -> None:
@@ -216,6 +219,7 @@ def _plan(upload: Upload, found: Survey) -> None:
     demand_key(columns, kind)
     if not upload.apply:
         _set(upload, status=Upload.Status.REVIEW)
+        metrics.uploads.labels("review").inc()
 
 
 def _go_on(upload: Upload) -> None:
@@ -295,6 +299,7 @@ def _apply(upload: Upload) -> None:
     with transaction.atomic():
         drop_tables(load.table)
         _set(upload, status=Upload.Status.APPLIED, finished_at=timezone.now())
+    metrics.uploads.labels("applied").inc()
 
 
 def _load(upload: Upload) -> Load:
@@ -315,8 +320,10 @@ def _apply_with_retries(upload: Upload, load: Load, first: int, last: int) -> No
     """Another import may take an id, or wait for us as we for it: match again, and try again."""
     for attempt in range(1, RETRIES + 1):
         try:
-            with transaction.atomic():
-                _apply_chunk(upload, load, first, last)
+            with metrics.import_chunk_seconds.time(), transaction.atomic():
+                letters = _apply_chunk(upload, load, first, last)
+            for letter, name in COUNTERS.items():
+                metrics.import_rows.labels(name.removeprefix("rows_")).inc(letters.count(letter))
             return
         except (IntegrityError, OperationalError) as error:
             if attempt == RETRIES or not _is_contention(error):
@@ -343,13 +350,15 @@ def _is_contention(error: Exception) -> bool:
     return state in ("40P01", "40001", "23505")
 
 
-def _apply_chunk(upload: Upload, load: Load, first: int, last: int) -> None:
+def _apply_chunk(upload: Upload, load: Load, first: int, last: int) -> str:
+    """Answers what became of each row, a letter each."""
     outcomes = apply_chunk(load, first, last)
     add_faults(upload, outcomes.faults)
     letters = _note_done(upload, first, last, *outcome_arrays(load, outcomes))
     _keep_changes(upload, outcomes)
     counts = {name: F(name) + letters.count(letter) for letter, name in COUNTERS.items()}
     Upload.objects.filter(pk=upload.pk).update(**counts, breaks=0)
+    return letters
 
 
 def _note_done(upload: Upload, first: int, last: int, arrays: str, params: dict[str, str]) -> str:

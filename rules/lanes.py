@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from django.db import DatabaseError, connection, transaction
 
+from api_pattern import metrics
 from rules.evaluation import Evaluation
 from rules.firings import lock_for_writing, write_firings
 from rules.models import Rule, RuleScan
@@ -110,8 +111,10 @@ def _work(lane: int, publish: Publish | None) -> int:
     book = _book()
     if book.rules:
         evaluation = Evaluation(book, lane, cursors_of(lane, _epochs(book)))
-        evaluation.run(load_batches(pks))
+        loaded = load_batches(pks)
+        evaluation.run(loaded)
         _store(evaluation)
+        _count(evaluation, held=sum(len(batch.rules) * len(batch.vehicles) for batch in loaded))
     if publish is not None:
         batches = ChangeBatch.objects.filter(pk__in=pks).select_related("cause").defer("old", "new")
         publish(list(batches.order_by("pk")))
@@ -143,6 +146,7 @@ def _scan_some(scan: RuleScan, rule: RunningRule, book: RuleBook) -> int:
     evaluation = Evaluation(book, scan.lane)
     evaluation.look(rule, vehicles)
     _store(evaluation)
+    _count(evaluation, held=len(vehicles))
     return len(vehicles)
 
 
@@ -154,6 +158,17 @@ def _store(evaluation: Evaluation) -> None:
     if evaluation.crossings:
         write_firings(evaluation.crossings)
         ring_for_actions()
+
+
+def _count(evaluation: Evaluation, *, held: int) -> None:
+    """After the commit: what has to begin again was not done."""
+    fired = len(evaluation.crossings)
+
+    def count() -> None:
+        metrics.rule_evaluations.inc(held)
+        metrics.rule_firings.inc(fired)
+
+    transaction.on_commit(count)
 
 
 def _epochs(book: RuleBook) -> dict[int, int]:

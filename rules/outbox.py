@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
+from api_pattern import metrics
 from rules.actions import ACTIONS
 from rules.exceptions import ActionFailed, ActionIsNotWaiting, RuleIsNotYours
 from rules.models import FiringAction
@@ -20,6 +21,13 @@ _AT_ONCE = 50
 _LEAVING = [kind.type for kind in ACTIONS.values() if kind.leaves_us]
 _STAYING = [kind.type for kind in ACTIONS.values() if not kind.leaves_us]
 Status = FiringAction.Status
+OUTCOMES = {
+    Status.DONE: "done",
+    Status.FAILED: "failed",
+    Status.PARKED: "parked",
+    Status.PENDING: "postponed",
+}
+metrics.begin_at_zero(metrics.actions, tuple(ACTIONS), tuple(OUTCOMES.values()))
 
 
 def run_pending_actions(limit: int = 500) -> int:
@@ -61,7 +69,9 @@ def _run_some(types: list[str], most: int) -> int:
         actions = list(_claim(types, most))
         for action in actions:
             _try(action)
-        return len(actions)
+    for action in actions:
+        metrics.actions.labels(action.type, OUTCOMES[Status(action.status)]).inc()
+    return len(actions)
 
 
 def _claim(types: list[str], most: int) -> Iterable[FiringAction]:
