@@ -1,4 +1,4 @@
-"""Copies the named files of the front end's packages into dashboard/static/vendor, and cuts the icons.
+"""Copies the named files of the front end's packages into dashboard/static/vendor, draws the world, cuts the icons.
 
     python -m fleet_manager.assets
 
@@ -6,11 +6,13 @@ An icon is used as `<svg class="icon"><use href="{% static 'vendor/icons.svg' %}
 `tabler-…` that the dashboard's files mention is taken over from the packages' sprite, and nothing else.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
 
 from fleet_manager.env import CHECKOUT
+from fleet_manager.world_map import world_of
 
 PACKAGES = CHECKOUT / "node_modules"
 VENDOR = CHECKOUT / "dashboard" / "static" / "vendor"
@@ -18,7 +20,14 @@ SPRITE = PACKAGES / "@tabler" / "icons-sprite" / "dist" / "tabler-sprite.svg"
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler.min.js",
+    "uplot/dist/uPlot.esm.js": "uplot.js",
+    "uplot/dist/uPlot.min.css": "uplot.css",
+    # MapLibre's workers run a file of their own, whose hashed name the pages tell it.
+    "maplibre-gl/dist/maplibre-gl.mjs": "maplibre-gl.js",
+    "maplibre-gl/dist/maplibre-gl-worker.mjs": "maplibre-gl-worker.js",
+    "maplibre-gl/dist/maplibre-gl.css": "maplibre-gl.css",
 }
+WORLD = PACKAGES / "world-atlas" / "countries-50m.json"
 FONTS = {
     "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter-latin.woff2",
     "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter-latin-ext.woff2",
@@ -36,6 +45,11 @@ def copy_files() -> None:
         _write_if_changed(VENDOR / target, text)
     for source, target in FONTS.items():
         (VENDOR / target).write_bytes((PACKAGES / source).read_bytes())
+
+
+def draw_world() -> None:
+    world = world_of(json.loads(WORLD.read_text()))
+    _write_if_changed(VENDOR / "world.json", json.dumps(world, separators=(",", ":"), ensure_ascii=False))
 
 
 def cut_icons() -> None:
@@ -61,10 +75,11 @@ def _write_if_changed(path: Path, text: str) -> None:
 
 
 def main() -> int:
-    if not SPRITE.exists():
+    if not SPRITE.exists() or not WORLD.exists():
         print("The front end's packages are not installed: run `make assets`.", file=sys.stderr)
         return 1
     copy_files()
+    draw_world()
     cut_icons()
     return 0
 
