@@ -27,6 +27,11 @@ def make_empty(folder: Path) -> None:
         path.unlink()
 
 
+def is_running(pid: int) -> bool:
+    """As far as can be told without knowing when it started: a pid may have become another's."""
+    return Path(f"/proc/{pid}").exists()
+
+
 def fold_ended(folder: Path, is_running: Callable[[int], bool]) -> list[int]:
     """Fold the files of processes that ended; answers their ids. What they were (gauges) is forgotten."""
     ended: dict[str, list[Path]] = defaultdict(list)

@@ -6,7 +6,10 @@ import signal
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_process_init, worker_ready
+from django.conf import settings
+
+from api_pattern.exposition import serve_metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_manager.settings")
 
@@ -26,3 +29,9 @@ def leave_logging_to_django(**kwargs: Any) -> None:
 def die_with_the_worker(**kwargs: Any) -> None:
     """Without this a killed worker leaves its pool processes behind, which go on importing."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@worker_ready.connect
+def tell_metrics(**kwargs: Any) -> None:
+    """Once the pool is there: what its processes count reaches us through a folder that we share with them."""
+    serve_metrics(settings.METRICS_PORT, host=settings.METRICS_HOST)

@@ -349,8 +349,10 @@ HARSH_BRAKING_G = env.number("HARSH_BRAKING_G", -0.4, least=-10, most=0)
 RAPID_ACCEL_G = env.number("RAPID_ACCEL_G", 0.4, least=0, most=10)
 SCORE_PENALTY = env.number("SCORE_PENALTY", 5, least=0, most=100)
 
-# ---------------------------------------------------------------- logs
+# ---------------------------------------------------------------- watching
 
+METRICS_PORT = env.integer("METRICS_PORT", 0, most=65535)
+METRICS_HOST = env.text("HOST", "127.0.0.1")
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOG_FORMAT = env.choice("LOG_FORMAT", "json" if HARDENED else "text", among=("json", "text"))
 LOGGING = logging_config(level=LOG_LEVEL, form=LOG_FORMAT, coloured=sys.stderr.isatty())

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from api_pattern import exposition, metrics
+from api_pattern import metrics
 from api_pattern.exposition import CountedTogether, registry_with, serve_metrics
 from api_pattern.metric_files import fold_ended, locked, make_empty
 from fleet_manager.env import CHECKOUT
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 def start(script: str, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", script],
-        env={**os.environ, exposition.FOLDER: str(folder)},
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)},
         cwd=CHECKOUT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -177,9 +177,9 @@ def test_what_was_counted_stands_beside_what_is_found_out(
 ):
     if together:
         run(COUNTS, folder)
-        monkeypatch.setenv(exposition.FOLDER, str(folder))
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
     else:
-        monkeypatch.delenv(exposition.FOLDER, raising=False)
+        monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
 
     text = generate_latest(registry_with(Beside())).decode()
 
@@ -199,6 +199,18 @@ def test_a_process_without_the_web_answers_on_a_port_of_its_own():
         assert b"fleet_rule_firings_total" in answer.read()
     server.shutdown()
     server.server_close()
+
+
+def test_a_process_that_no_supervisor_watches_keeps_its_folder_small(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
+    run(COUNTS, folder, times=3)
+
+    text = generate_latest(registry_with(folds=True)).decode()
+
+    assert "fleet_readings_stored_total 15" in text
+    assert sorted(path.name for path in folder.glob("*.db")) == ["counter_0.db", "histogram_0.db"]
 
 
 def test_no_port_no_server():

@@ -127,6 +127,7 @@ def make_plan() -> Plan:
         "REDIS_URL": redis_url,
         "PROMETHEUS_MULTIPROC_DIR": str(home.metrics),
         "PYTHONUNBUFFERED": "1",
+        "METRICS_PORT": "0",  # one for all of them: the web process's
     }
     return Plan(
         home=home,

@@ -1,8 +1,10 @@
 import signal
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from api_pattern.exposition import serve_metrics
 from feed_processor.listener import Listener
 
 
@@ -13,5 +15,6 @@ class Command(BaseCommand):
         listener = Listener()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signal_number, lambda *_: listener.stop())
+        serve_metrics(settings.METRICS_PORT, host=settings.METRICS_HOST)
         self.stdout.write("listening")
         listener.run()
