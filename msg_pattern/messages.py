@@ -12,6 +12,7 @@ import orjson
 class Channel(StrEnum):
     TELEMETRY_RAW = "fleet.telemetry.raw"
     TELEMETRY_PROCESSED = "fleet.telemetry.processed"
+    COMMANDS = "fleet.commands"
     # The bell that a commit rings for the listeners: it says which lanes have work, and may be lost.
     CHANGES = "fleet.changes"
 
@@ -20,6 +21,8 @@ class MessageType(StrEnum):
     READING = "telemetry.reading"
     VEHICLE_CHANGED = "vehicle.changed"
     CHANGES_COMMITTED = "changes.committed"
+    COMMAND = "command"
+    COMMAND_RESULT = "command.result"
 
 
 class MalformedMessage(ValueError):

@@ -1,0 +1,1 @@
+"""A fleet that is not there: streets, vehicles that drive along them, and how they report."""
