@@ -1,5 +1,6 @@
 """Views that answer alike: the fence, pages, tags and the status codes of the contract."""
 
+import json
 from hashlib import sha256
 from typing import Any, ClassVar
 
@@ -28,7 +29,11 @@ from api_pattern.parsers import is_storable_text
 
 def tag_of(data: Any) -> str:
     """The entity tag of an answer: it changes exactly when the answer does."""
-    packed = orjson.dumps(data, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    try:
+        packed = orjson.dumps(data, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # An integer beyond 64 bits.
+        packed = json.dumps(data, default=str, sort_keys=True).encode()
     return f'"{sha256(packed).hexdigest()[:32]}"'
 
 
