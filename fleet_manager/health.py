@@ -14,12 +14,13 @@ from api_pattern.exposition import registry_with
 from api_pattern.metrics import request_seconds
 from fleet_manager import readiness
 from fleet_manager.gauges import Asked, note_pool
+from fleet_manager.process_gauges import Processes
 
 HEALTH = re.compile(r"/(healthz|readyz|metrics)/?")
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 POOL_NOTED_EVERY_S = 1.0
 
-registry = registry_with(Asked())
+registry = registry_with(Asked(), Processes())
 
 
 class RequestMetricsMiddleware:

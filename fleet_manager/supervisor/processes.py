@@ -96,7 +96,7 @@ def kill_group(group: int) -> None:
 
 def start_time_of(pid: int) -> int:
     """In clock ticks since boot: with the pid it names one process for good. 0 where none runs."""
-    fields = _stat_fields(pid)
+    fields = stat_fields(pid)
     return int(fields[19]) if fields and fields[0] != "Z" else 0
 
 
@@ -104,13 +104,13 @@ def cpu_ticks_of_group(group: int) -> int:
     """User and system time that all processes of one group have used."""
     total = 0
     for entry in Path("/proc").iterdir():
-        fields = _stat_fields(int(entry.name)) if entry.name.isdigit() else []
+        fields = stat_fields(int(entry.name)) if entry.name.isdigit() else []
         if fields and int(fields[2]) == group:
             total += int(fields[11]) + int(fields[12])
     return total
 
 
-def _stat_fields(pid: int) -> list[str]:
+def stat_fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the state on (the name before it may hold spaces)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

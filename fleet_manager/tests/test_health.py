@@ -1,9 +1,12 @@
 """Health and metrics answer without a login, in time, and say what is down."""
 
+import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,6 +236,18 @@ def test_metrics_leave_out_what_a_hanging_server_does_not_tell(
 
     assert sample(client, missing) is None
     assert time.monotonic() - began < 2.5
+
+
+def test_metrics_tell_what_each_process_takes(client: Client, settings, tmp_path: Path):
+    settings.FLEET_HOME = tmp_path
+    (tmp_path / "run.json").write_text(json.dumps({"processes": {"supervisor": os.getpid(), "web": 2**22}}))
+
+    assert sample(client, 'fleet_process_cpu_seconds_total{process="supervisor"}') > 0
+    assert sample(client, 'fleet_process_resident_bytes{process="supervisor"}') > 10_000_000
+    started = sample(client, 'fleet_process_start_time_seconds{process="supervisor"}')
+    assert time.time() - 86_400 < started < time.time()
+    assert sample(client, 'fleet_process_start_time_seconds{process="supervisor"}') == started
+    assert sample(client, 'fleet_process_cpu_seconds_total{process="web"}') is None
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
