@@ -9,6 +9,7 @@ API_APPS = [
     "accounts",
     "customer_management",
     "vehicle_management",
+    "telemetry",
     "rules",
     "file_manager",
     "analytics",

@@ -83,9 +83,9 @@ def _ceiling(time: datetime, seconds: int) -> datetime:
 
 
 class Pieces:
-    """The SELECT of all pieces of a cut, and its parameters."""
+    """The SELECT of all pieces of a cut, and its parameters; single readings come in pieces of ``seconds``."""
 
-    def __init__(self, cut: Cut) -> None:
+    def __init__(self, cut: Cut, *, seconds: int = FIVE_MINUTES) -> None:
         self.values: dict[str, Any] = {"vehicles": list(cut.vehicles)}
         self._cut = cut
         selects = [
@@ -95,7 +95,7 @@ class Pieces:
         sources = [self._readings(span) for span in cut.parts.get(READINGS, ())]
         sources += [self._stale_readings(run) for run in _runs_of_days(cut.stale.get(FIVE_MINUTES, ()))]
         if sources:
-            pieces = pieces_of_readings(f"FROM ({' UNION ALL '.join(sources)}) AS r")
+            pieces = pieces_of_readings(f"FROM ({' UNION ALL '.join(sources)}) AS r", seconds=seconds)
             selects.append(f"SELECT vehicle, at, {COLUMNS} FROM ({pieces}) AS of_readings")
         self.select = " UNION ALL ".join(selects)
 
@@ -170,3 +170,24 @@ def sums_of(vehicles: Sequence[int], start: datetime, end: datetime) -> dict[int
     with connection.cursor() as cursor:
         cursor.execute(sql, pieces.values)
         return {row[0]: dict(zip(SUMS, row[2:], strict=True)) for row in cursor.fetchall()}
+
+
+def series_of(
+    vehicle: int, start: datetime, end: datetime, *, seconds: int, measure: str
+) -> list[tuple[datetime, float, float, float]]:
+    """Bucket, mean, most and least of a measure (``speed``, …) of a vehicle, oldest first.
+
+    Buckets begin at multiples of ``seconds`` since 1970; those without a value are left out.
+    """
+    longest = max((width for width in (FIVE_MINUTES, HOUR) if seconds % width == 0), default=READINGS)
+    cut = cut_span([vehicle], start, end, longest=longest)
+    pieces = Pieces(cut, seconds=seconds if longest == READINGS else FIVE_MINUTES)
+    sql = f"""
+        {pieces.stale_tables}
+        SELECT {bucket_of(seconds, "at")} AS bucket, sum({measure}_sum) / sum({measure}_count),
+            max({measure}_max), min({measure}_min)
+        FROM ({pieces.select}) AS pieces GROUP BY bucket HAVING sum({measure}_count) > 0 ORDER BY bucket
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, pieces.values)
+        return cursor.fetchall()

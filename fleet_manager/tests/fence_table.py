@@ -94,6 +94,16 @@ API: dict[str, str] = {
     "GET /api/v1/vehicles/{vehicle_id}/history": WHO_SEES_IT,
     "GET /api/v1/attribute-types": ALL_LIST,
     "PATCH /api/v1/attribute-types/{name}": ADMINISTRATORS_READ,
+    # readings and reports
+    "GET /api/v1/telemetry/{vehicle_id}/latest": WHO_SEES_IT,
+    "GET /api/v1/telemetry/{vehicle_id}/history": WHO_SEES_IT,
+    "GET /api/v1/analytics/vehicle/{vehicle_id}/metrics": WHO_SEES_IT,
+    "GET /api/v1/analytics/vehicle/{vehicle_id}/speed-series": WHO_SEES_IT,
+    "GET /api/v1/analytics/vehicle/{vehicle_id}/series": WHO_SEES_IT,
+    "GET /api/v1/analytics/fleet/{fleet_id}/performance": THOSE_OF_THE_FLEET,
+    "GET /api/v1/analytics/drivers": ALL_LIST,
+    "GET /api/v1/analytics/vehicles/scores": ALL_LIST,
+    "GET /api/v1/analytics/scores": ALL_LIST,
     # customers
     "GET /api/v1/customers": ALL_LIST,
     "POST /api/v1/customers": MANAGERS_MAKE,

@@ -19,6 +19,7 @@ from file_manager import storage
 from file_manager.models import Upload, UploadFaultGroup
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from task_management.models import Task
+from telemetry.tests.factories import store
 from vehicle_management.models import AttributeType, Vehicle, VehicleChange, VehicleStatus
 
 ROLES = (
@@ -96,6 +97,7 @@ def _vehicle(people: People, cause: Cause, vehicle_id: str, **values: Any) -> Ve
     VehicleChange.objects.create(
         vehicle=vehicle, at=timezone.now(), cause=cause, changes={"status.odometer_km": [None, 9_000]}
     )
+    store(vehicle, [(timezone.now(), {"odometer_km": 9_000})])
     return vehicle
 
 

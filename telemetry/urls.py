@@ -1,0 +1,3 @@
+from telemetry import reading_urls
+
+urlpatterns = [*reading_urls.urlpatterns]
