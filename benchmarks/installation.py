@@ -92,6 +92,7 @@ def running(**settings: str) -> Iterator[Installation]:
         **{name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")},
         "DJANGO_ENV": "development",
         "DEMO": "0",
+        "DEMO_SIMULATOR": "0",
         **settings,
         "FLEET_HOME": str(home),
         "PORT": str(port),

@@ -34,7 +34,8 @@ HEARTBEAT_EVERY_S = 5.0
 READINGS_AT_ONCE = 3_000
 MOST_ENTRIES = READINGS_AT_ONCE
 # Few at a time cost many times as much each: then the next ones are waited for a moment.
-FEW, LINGER_S = 200, 0.02
+FEW, LINGER_S = 1_000, 0.05
+GATHER_S = 0.1
 # Two listeners hear one published reading; what a program says again within this time says nothing new.
 SAME_WITHIN_S = 2.0
 
@@ -95,14 +96,19 @@ class Listener:
     def _listen_for_changes(self) -> None:
         """Work on the lanes that a bell names, and every two seconds on whatever no bell told of."""
         with get_bus().subscribe(Channel.CHANGES) as subscription:
-            swept_at = 0.0
+            swept_at = worked_at = 0.0
             while self._turns("lanes"):
                 lanes = _lanes_of(subscription.receive(timeout_s=SWEEP_EVERY_S / 4))
+                # A single bell is answered at once; where they come in a row, a few are answered together.
+                if lanes and (early := worked_at + GATHER_S - time.monotonic()) > 0:
+                    self._stopping.wait(early)
                 if time.monotonic() - swept_at >= SWEEP_EVERY_S:
                     lanes, swept_at = set(range(LANES)), time.monotonic()
                 while more := subscription.receive(timeout_s=0):
                     lanes |= _lanes_of(more)
-                work_lanes(sorted(lanes), lambda: self._turns("lanes"))
+                if lanes:
+                    work_lanes(sorted(lanes), lambda: self._turns("lanes"))
+                    worked_at = time.monotonic()
 
     def _keep_published_readings(self) -> None:
         """What is only published could be lost: put it into the stream, once however many of us hear it."""

@@ -13,20 +13,20 @@ from vehicle_management.models import ChangeBatch, Vehicle
 VEHICLES_OF_A_MESSAGE = 500
 
 
-def publish_batches(batches: Sequence[ChangeBatch]) -> None:
+def publish_batches(pks: Sequence[int]) -> None:
     """Called by a lane just before its commit: told at least once, and in each vehicle's order."""
     bus = get_bus()
     if bus.has_listeners(Channel.TELEMETRY_PROCESSED):
-        bus.publish_many(Channel.TELEMETRY_PROCESSED, _messages(batches))
+        bus.publish_many(Channel.TELEMETRY_PROCESSED, _messages(pks))
 
 
-def _messages(batches: Sequence[ChangeBatch]) -> Iterator[Message]:
-    for batch in batches:
+def _messages(pks: Sequence[int]) -> Iterator[Message]:
+    for pk in pks:
+        batch = ChangeBatch.objects.select_related("cause").get(pk=pk)
         # Whoever says again what is known changes nothing; a reading is told in any case.
         if batch.fields == [RECORDED_AT_FIELD] and batch.received is None:
             continue
-        whole = ChangeBatch.objects.select_related("cause").get(pk=batch.pk)
-        for data in batched(_told(whole), VEHICLES_OF_A_MESSAGE):
+        for data in batched(_told(batch), VEHICLES_OF_A_MESSAGE):
             yield Message(MessageType.VEHICLE_CHANGED, data)
 
 

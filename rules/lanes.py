@@ -25,14 +25,14 @@ from rules.running import RuleBook, RunningRule, current_book, forget_book
 from rules.scans import next_vehicles
 from rules.states import begin_scans, cursors_of, store_moves
 from rules.tasks import ring_for_actions
-from vehicle_management.models import LANES, ChangeBatch
+from vehicle_management.models import LANES
 
 TRIES = 8
 LANE_LOCKS = 7_110
 # The snapshot has passed; a deadlock; another worker wrote the same row first.
 _TRY_AGAIN = frozenset(("40001", "40P01", "23505"))
 
-Publish = Callable[[list[ChangeBatch]], None]
+Publish = Callable[[list[int]], None]
 Done = TypeVar("Done")
 
 
@@ -53,7 +53,7 @@ def take_lane(lane: int) -> Iterator[bool]:
 def work_lane(lane: int, publish: Publish | None = None) -> int:
     """Work on the lane's next batches; answers how many are done now. Call again until it answers 0.
 
-    ``publish`` gets the batches, without their values, just before the commit.
+    ``publish`` gets the batches' keys in their order, just before the commit.
     """
     return _in_one_snapshot(lambda: _work(lane, publish))
 
@@ -116,8 +116,7 @@ def _work(lane: int, publish: Publish | None) -> int:
         _store(evaluation)
         _count(evaluation, held=sum(len(batch.rules) * len(batch.vehicles) for batch in loaded))
     if publish is not None:
-        batches = ChangeBatch.objects.filter(pk__in=pks).select_related("cause").defer("old", "new")
-        publish(list(batches.order_by("pk")))
+        publish(pks)
     return len(pks)
 
 

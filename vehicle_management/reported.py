@@ -22,15 +22,15 @@ from vehicle_management.changes import RECORDED_AT_FIELD, lane_of, ring
 from vehicle_management.registry import fit, kind_of, kinds, register
 
 COLUMNS = tuple(STATUS_ATTRIBUTES)
-_TYPES = tuple("text" if one.kind == "text" else "float8" for one in STATUS_ATTRIBUTES.values())
+_TYPES = {name: "text" if one.kind == "text" else "float8" for name, one in STATUS_ATTRIBUTES.items()}
 _LOAD = f"""
     SELECT vehicle_id, recorded_at, times::text, attributes::text, {", ".join(COLUMNS)}
     FROM vehicle_management_vehiclestatus WHERE vehicle_id = ANY(%s)
 """  # noqa: S608
 _STORE = f"""
     INSERT INTO vehicle_management_vehiclestatus (vehicle_id, recorded_at, times, attributes, {", ".join(COLUMNS)})
-    SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::jsonb[], %s::jsonb[],
-                         {", ".join(f"%s::{kind}[]" for kind in _TYPES)})
+    SELECT * FROM json_to_recordset(%s) AS t (vehicle_id bigint, recorded_at timestamptz, times jsonb,
+        attributes jsonb, {", ".join(f"{name} {kind}" for name, kind in _TYPES.items())})
     ON CONFLICT (vehicle_id) DO UPDATE SET recorded_at = EXCLUDED.recorded_at, times = EXCLUDED.times,
         attributes = EXCLUDED.attributes, {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS)}
 """  # noqa: S608
@@ -38,7 +38,8 @@ _AT = attrgetter("at_ms")
 _LEAVE = """
     INSERT INTO vehicle_management_changebatch
         (lane, cause_id, fields, vehicles, times, old, new, received, senders, created_at)
-    VALUES (%s, %s, %s, %s::bigint[], %s::timestamptz[], %s, %s, %s::bigint[], %s, statement_timestamp())
+    VALUES (%s, %s, %s, %s::bigint[], %s::timestamptz[], %s, %s, %s::bigint[],
+            ARRAY(SELECT json_array_elements_text(%s)), statement_timestamp())
 """
 
 
@@ -143,7 +144,7 @@ class _Group:
             _side(self.old, kept),
             _side(self.new, kept),
             _array(str(report.received_ms) for report in self.reports),
-            [report.sender for report in self.reports],
+            packed([report.sender for report in self.reports]).decode(),
         )
 
 
@@ -169,27 +170,30 @@ def _leave(rows: list[tuple[Any, ...]]) -> None:
 
 
 def store_known(known: Mapping[int, Known]) -> None:
-    told = [(pk, held) for pk, held in known.items() if held.recorded_at]
-    columns: list[list[Any]] = [
-        [pk for pk, _held in told],
-        [held.recorded_at for _pk, held in told],
-        [packed(held.times).decode() for _pk, held in told],
-        [_others(held) for _pk, held in told],
-        *([held.values.get(name) for _pk, held in told] for name in COLUMNS),
+    """Write down what is known, one row per vehicle of which anything is."""
+    rows = [
+        {
+            **{name: value for name, value in held.values.items() if name in STATUS_ATTRIBUTES},
+            "vehicle_id": pk,
+            "recorded_at": as_text(held.recorded_at),
+            "times": held.times,
+            "attributes": _others(held),
+        }
+        for pk, held in known.items()
+        if held.recorded_at
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_STORE, columns)
+        cursor.execute(_STORE, [packed(rows).decode()])
 
 
-def _others(held: Known) -> str:
+def _others(held: Known) -> dict[str, Any]:
     if held.values.keys() <= STATUS_ATTRIBUTES.keys():
-        return "{}"
-    others = {
+        return {}
+    return {
         name: value
         for name, value in held.values.items()
         if name not in STATUS_ATTRIBUTES and value is not None
     }
-    return packed(others).decode()
 
 
 def _fitted(reports: Sequence[Report]) -> Sequence[Report]:

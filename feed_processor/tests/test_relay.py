@@ -24,7 +24,7 @@ def bus(monkeypatch) -> MemoryBus:
 def told(bus: MemoryBus) -> list[dict]:
     """What a listener hears of the batches that wait."""
     with bus.subscribe(Channel.TELEMETRY_PROCESSED):
-        publish_batches(list(ChangeBatch.objects.order_by("pk")))
+        publish_batches(list(ChangeBatch.objects.order_by("pk").values_list("pk", flat=True)))
     assert {message.type for _channel, message in bus.published} <= {MessageType.VEHICLE_CHANGED}
     return [item for _channel, message in bus.published for item in message.data]
 
@@ -71,7 +71,7 @@ def test_a_vehicle_that_was_purged_meanwhile_is_told_without_its_name(bus):
 
 def test_nothing_is_told_where_nobody_listens(bus, django_assert_num_queries):
     make_vehicle()
-    batches = list(ChangeBatch.objects.all())
+    batches = list(ChangeBatch.objects.values_list("pk", flat=True))
     with django_assert_num_queries(0):
         publish_batches(batches)
     assert bus.published == []

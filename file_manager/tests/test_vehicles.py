@@ -77,7 +77,7 @@ def test_a_new_vehicle_is_told_as_it_began_though_it_changed_before_anyone_liste
     run(FLEET)
     run(FLEET.replace("PLYMOUTH", "FORD").replace("10,412", "10,500"))
     with bus.subscribe(Channel.TELEMETRY_PROCESSED):
-        relay.publish_batches(list(ChangeBatch.objects.order_by("pk")))
+        relay.publish_batches(list(ChangeBatch.objects.order_by("pk").values_list("pk", flat=True)))
     told = [item for _channel, message in bus.published for item in message.data]
     changes = [item["changes"] for item in told if item["vehicle_id"] == "01035"]
     makes = [change["make"] for change in changes if "make" in change]
