@@ -27,6 +27,7 @@ from customer_management.exceptions import CustomerConflict
 from file_manager.exceptions import UploadIsNotResting, UploadTooLarge
 from rules.exceptions import ActionIsNotWaiting, RuleIsNotYours
 from task_management.exceptions import TaskConflict, TaskIsFinal
+from telemetry.exceptions import TripConflict, TripIsNotScored
 from vehicle_management.exceptions import VehicleConflict
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,8 @@ STATUSES: dict[type[Exception], int] = {
     CustomerConflict: 409,
     TaskIsFinal: 409,
     TaskConflict: 409,
+    TripConflict: 409,
+    TripIsNotScored: 409,
     ActionIsNotWaiting: 409,
     RuleIsNotYours: 403,
     UploadIsNotResting: 409,

@@ -1,9 +1,12 @@
 from datetime import timedelta
+from uuid import UUID
 
 from celery import shared_task
+from django.db import transaction
 from django.utils import timezone
 
 from telemetry.rollups import refresh_rollups
+from telemetry.trip_scoring import score_due_trips, score_trip
 
 # Readings that are still on their way when their five minutes are over.
 SETTLING = timedelta(seconds=10)
@@ -13,3 +16,20 @@ SETTLING = timedelta(seconds=10)
 def roll_up() -> int:
     """Sum the buckets that went stale and have ended; where another worker is at it, leave them to it."""
     return refresh_rollups(ended_before=timezone.now() - SETTLING, is_patient=False)
+
+
+@shared_task(ignore_result=True)
+def score_posted_trip(trip_id: str) -> bool:
+    return score_trip(UUID(trip_id))
+
+
+@shared_task(ignore_result=True)
+def score_trips() -> int:
+    """Take up the trips that no bell woke anybody for."""
+    return score_due_trips()
+
+
+def ring_for_trip(pk: UUID) -> None:
+    """After the commit; a bell that is lost is made good by the sweep."""
+    task = score_posted_trip.s(str(pk))
+    transaction.on_commit(lambda: task.apply_async(retry=False, expires=60), robust=True)
