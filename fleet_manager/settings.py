@@ -163,6 +163,8 @@ CELERY_BEAT_SCHEDULE = {
     "work-actions": {"task": "rules.tasks.work_actions", "schedule": 3.0, "options": {"expires": 6}},
     "forget-states": {"task": "rules.tasks.forget_states", "schedule": 300.0, "options": {"expires": 150}},
     "roll-up": {"task": "telemetry.tasks.roll_up", "schedule": 10.0, "options": {"expires": 20}},
+    "score-trips": {"task": "telemetry.tasks.score_trips", "schedule": 5.0, "options": {"expires": 10}},
+    "find-trips": {"task": "telemetry.tasks.find_trips", "schedule": 30.0, "options": {"expires": 30}},
     "prune-change-batches": {
         "task": "vehicle_management.tasks.prune_change_batches",
         "schedule": 3600.0,
@@ -348,6 +350,9 @@ READINGS_KEEP_DAYS = env.integer("READINGS_KEEP_DAYS", 90, least=1, most=4_000)
 HARSH_BRAKING_G = env.number("HARSH_BRAKING_G", -0.4, least=-10, most=0)
 RAPID_ACCEL_G = env.number("RAPID_ACCEL_G", 0.4, least=0, most=10)
 SCORE_PENALTY = env.number("SCORE_PENALTY", 5, least=0, most=100)
+MQTT_URL = env.url("MQTT_URL", "", schemes=("mqtt", "mqtts"))
+MQTT_TOPIC = env.text("MQTT_TOPIC", "fleet/+/telemetry")
+MQTT_CLIENT_ID = env.text("MQTT_CLIENT_ID", "fleet-manager")
 
 # ---------------------------------------------------------------- watching
 

@@ -20,6 +20,17 @@ DEMO_ACCOUNTS = (
     ("operator", "operator@fleet.example", "Operator123!"),
 )
 WEB_POOL_SIZE = 16
+# What the demo fleet does: modest enough for a laptop.
+DEMO_DRIVES = (
+    "--fleet-id",
+    "fleet-demo-001",
+    "--area",
+    "hamburg",
+    "--vehicles",
+    "25",
+    "--interval-ms",
+    "2000",
+)
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - compared with, not bound to
 
 
@@ -37,6 +48,8 @@ class Plan:
     web_workers: int = 1
     import_workers: int = 2
     job_workers: int = 2
+    simulates: bool = False
+    hears_mqtt: bool = False
     heartbeats: dict[str, Path] = field(default_factory=dict)
 
     @property
@@ -61,7 +74,7 @@ class Plan:
     # ------------------------------------------------------------ processes
 
     def manage(self, *arguments: str) -> Spec:
-        return self._python(f"setup-{arguments[0]}", str(env.CHECKOUT / "manage.py"), *arguments)
+        return self._command(f"setup-{arguments[0]}", *arguments)
 
     def processes(self) -> list[Spec]:
         """In the order in which they are started; they are stopped in the reverse one."""
@@ -71,6 +84,8 @@ class Plan:
             self._worker("worker-2", "celery", self.job_workers),
             self._beat(),
             self._listener(),
+            *([self._command("mqtt", "listen_mqtt")] if self.hears_mqtt else []),
+            *([self._command("simulator", "simulate", "--wait", *DEMO_DRIVES)] if self.simulates else []),
         ]
 
     def _web(self, number: int) -> Spec:
@@ -91,10 +106,13 @@ class Plan:
         return self._python("beat", "-m", "celery", "-A", "fleet_manager", "beat", "--pidfile=")
 
     def _listener(self) -> Spec:
-        spec = self._python("listener", str(env.CHECKOUT / "manage.py"), "listen")
+        spec = self._command("listener", "listen")
         self.heartbeats["listener"] = self.home.run / "listener.alive"
         spec.environment = {**spec.environment, "HEARTBEAT_FILE": str(self.heartbeats["listener"])}
         return spec
+
+    def _command(self, name: str, *arguments: str) -> Spec:
+        return self._python(name, str(env.CHECKOUT / "manage.py"), *arguments)
 
     def _python(self, name: str, *arguments: str) -> Spec:
         return Spec(
@@ -141,6 +159,8 @@ def make_plan() -> Plan:
         web_workers=env.integer("WEB_WORKERS", 1, least=1, most=32),
         import_workers=env.integer("IMPORT_WORKERS", 2, least=1, most=32),
         job_workers=env.integer("JOB_WORKERS", 2, least=1, most=32),
+        simulates=demo and env.boolean("DEMO_SIMULATOR", True),
+        hears_mqtt=bool(env.text("MQTT_URL")),
     )
 
 

@@ -13,7 +13,7 @@ from telemetry.simulation.outbox import Outbox
 
 TOLD_EVERY_S = 10.0
 # Vehicles report in turn, in so many portions of an interval at most, each of so much time at least.
-MOST_PORTIONS, PORTION_MS = 10, 250
+MOST_PORTIONS, PORTION_MS = 10, 500
 BEHIND_S, CLOCK_OFF_S = 5.0, 2.0
 LAST_WORDS_WITHIN_S = 6.0
 TIMES_REMEMBERED = 10_000
@@ -67,8 +67,7 @@ class Simulator:
         self.said_ms: deque[int] = deque(maxlen=TIMES_REMEMBERED)
         self._portions: list[list[str]] = []
         self._told: Counter[str] = Counter()
-        portions = max(1, min(len(fleet.vehicles), interval_ms // PORTION_MS, MOST_PORTIONS))
-        self._pace = Pace(interval_ms, portions)
+        self._pace = Pace(interval_ms, max(1, min(interval_ms // PORTION_MS, MOST_PORTIONS)))
         self.share_out()
 
     def share_out(self) -> None:
@@ -85,10 +84,10 @@ class Simulator:
             portion, at_ms = self._pace.wait(stopping)
             if stopping.is_set() or (ends_at is not None and time.monotonic() > ends_at):
                 break
-            self._turn(portion, at_ms)
             if time.monotonic() - told_at >= TOLD_EVERY_S:
                 told_at += TOLD_EVERY_S
                 self.tell()
+            self._turn(portion, at_ms)
         self._end()
 
     def _turn(self, portion: int, at_ms: int) -> None:

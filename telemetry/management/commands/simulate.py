@@ -44,6 +44,7 @@ SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # they would load every page's code
     help = "Simulate a fleet's vehicles: they drive, report, and obey commands, until Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -60,6 +61,9 @@ class Command(BaseCommand):
         parser.add_argument("--key", default="", help="http: an API key with the scopes read and ingest")
         parser.add_argument("--seed", default="", help="the same seed drives the same way again")
         parser.add_argument("--make-vehicles", action="store_true", help="make those that the fleet lacks")
+        parser.add_argument(
+            "--wait", action="store_true", help="bus: wait where the fleet has no vehicles yet"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.options = argparse.Namespace(**options)
@@ -153,7 +157,7 @@ class Command(BaseCommand):
         if self.options.make_vehicles:
             ids = (f"{fleet_id}-VH-{number:03}" for number in range(1, len(found) + count + 1))
             return [id_ for id_ in ids if id_ not in found][: count - len(found)]
-        if not found:
+        if not found and not self.options.wait:
             raise CommandError(
                 f"Fleet “{fleet_id}” is not there or has no vehicles; --make-vehicles makes them."
             )
