@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import AuthenticationFailed
 
+from api_pattern import metrics
 from api_pattern.exceptions import BodyTooLarge, Unavailable
 from msg_pattern.bus import Appender, BusError, get_bus
 from msg_pattern.messages import Channel
@@ -35,7 +36,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 TELEMETRY = re.compile(r"/api/v1/telemetry/?")
 SCHEMES = ("api-key", "bearer")
 LONGEST_CREDENTIAL = 4096
-RETRY_AFTER_S = 5
+accepted = metrics.readings_accepted.labels("hot")
 
 
 class Told(Protocol):
@@ -74,11 +75,12 @@ class TelemetryGate:
                 return
             count = await self.take(body, await sender_of(scheme, credential))
             await answer(send, 202, {"status": "QUEUED", "accepted": count}, {})
+            accepted.inc(count)
+            metrics.ingest_seconds.observe(time.perf_counter() - began)
         except Disconnected:
             return
         except Exception as error:
             await self._refuse(send, error)
-        del began
 
     async def take(self, body: Body, sender: Sender) -> int:
         """Readings onto the bus; answers how many. Returns when they are on disk."""
@@ -120,6 +122,7 @@ class TelemetryGate:
         if told is None:
             log.error("telemetry broke", exc_info=error)
             raise error
+        metrics.readings_refused.labels(str(told.code)).inc()
         await answer(send, told.code, told.body, told.headers)
 
 

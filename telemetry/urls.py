@@ -1,3 +1,10 @@
-from telemetry import reading_urls
+from django.urls import re_path
 
-urlpatterns = [*reading_urls.urlpatterns]
+from telemetry import reading_urls
+from telemetry.views import TelemetryView, TrackerView
+
+urlpatterns = [
+    re_path(r"^telemetry/?$", TelemetryView.as_view(), name="telemetry"),
+    re_path(r"^telemetry/osmand/?$", TrackerView.as_view(), name="telemetry-osmand"),
+    *reading_urls.urlpatterns,
+]
