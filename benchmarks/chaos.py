@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -130,15 +131,24 @@ class Driver:
 class Killer(threading.Thread):
     """Kills ``kills`` processes at random moments, one after the other."""
 
-    def __init__(self, installation: Installation, kills: int, seed: int) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        kills: int,
+        seed: int,
+        *,
+        victims: Sequence[str] = VICTIMS,
+        pauses: tuple[float, float] = (0.3, 1.5),
+    ) -> None:
         super().__init__(daemon=True)
         self.installation, self.wanted, self.chance = installation, kills, random.Random(seed)
+        self.victims, self.pauses = victims, pauses
         self.killed: Counter[str] = Counter()
 
     def run(self) -> None:
         while self.killed.total() < self.wanted:
-            time.sleep(self.chance.uniform(0.3, 1.5))
-            name = self.chance.choice(VICTIMS)
+            time.sleep(self.chance.uniform(*self.pauses))
+            name = self.chance.choice(self.victims)
             if self.installation.kill(name):
                 self.killed[name] += 1
 

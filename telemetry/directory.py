@@ -46,22 +46,29 @@ class Directory(Generic[Key, Value]):
         self._held: dict[Key, tuple[float, Value]] = {}
         self._wanted: set[Key] = set()
         self._next: asyncio.Task[bool] | None = None
+        self._is_away = False
 
     async def look_up(self, keys: Collection[Key]) -> dict[Key, Value]:
         """What is known of ``keys``. Raises Unavailable where the database is away and nothing is held."""
         now = time.monotonic()
         held = self._held
         stale = [key for key in keys if key not in held or held[key][0] < now]
-        if stale and not await self._ask(stale) and any(key not in held for key in stale):
+        if stale and self._is_away and all(key in held for key in stale):
+            # Asked for beside the request: what is held has to do for as long as the database is away.
+            self._join(stale)
+        elif stale and not await self._ask(stale) and any(key not in held for key in stale):
             raise Unavailable(_("The database does not answer, and you or a vehicle are not known yet."))
         return {key: held[key][1] for key in keys if key in held}
 
     async def _ask(self, keys: Collection[Key]) -> bool:
         """Join the next question (the one that is being asked may have begun before); was it answered?"""
+        return await asyncio.shield(self._join(keys))
+
+    def _join(self, keys: Collection[Key]) -> "asyncio.Task[bool]":
         self._wanted.update(keys)
         if self._next is None:
             self._next = asyncio.create_task(self._ask_next())
-        return await asyncio.shield(self._next)
+        return self._next
 
     async def _ask_next(self) -> bool:
         # Whoever comes in this turn of the loop joins.
@@ -74,8 +81,11 @@ class Directory(Generic[Key, Value]):
             if not (isinstance(error, TimeoutError) or is_away(error)):
                 raise
             self._make_do(wanted)
-            log.warning("directory makes do", keys=len(wanted), reason=str(error).strip()[:200])
+            if not self._is_away:
+                log.warning("directory makes do", keys=len(wanted), reason=str(error).strip()[:200])
+            self._is_away = True
             return False
+        self._is_away = False
         self._take(wanted, found)
         return True
 

@@ -1,0 +1,5 @@
+"""Telemetry in Django admin, a module per matter."""
+
+from telemetry import parked_admin
+
+__all__ = ["parked_admin"]
