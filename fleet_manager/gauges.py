@@ -145,7 +145,10 @@ def _lanes(now: datetime) -> Iterable[Sample]:
 
 def _queue_ages(now: datetime) -> Iterable[Sample]:
     actions = FiringAction.objects.filter(status=FiringAction.Status.PENDING, next_at__lte=now)
-    trips = Trip.objects.filter(status__in=(Trip.Status.PENDING, Trip.Status.PROCESSING))
+    # A trip that was found is PROCESSING for as long as its vehicle drives.
+    trips = Trip.objects.filter(
+        status__in=(Trip.Status.PENDING, Trip.Status.PROCESSING), origin=Trip.Origin.POSTED
+    )
     oldest = {
         "actions": actions.aggregate(at=Min("next_at"))["at"],
         "trips": trips.aggregate(at=Min("created_at"))["at"],

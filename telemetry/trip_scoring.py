@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from api_pattern import metrics
 from api_pattern.exceptions import Unprocessable
 from msg_pattern.bus import BusError, Outgoing, get_bus
 from msg_pattern.messages import Channel
@@ -100,6 +101,7 @@ def _work(trip: Trip) -> None:
     with transaction.atomic():
         if _write(trip, status=Status.COMPLETED, reason="", scored_at=timezone.now(), **judged(body.samples)):
             _tell_finder(trip)
+            transaction.on_commit(metrics.trips_scored.labels("completed").inc)
 
 
 def read_stored(trip: Trip) -> TripBody:
@@ -170,6 +172,7 @@ def _fail(trip: Trip, reason: str) -> None:
     with transaction.atomic():
         if _write(trip, status=Status.FAILED, reason=reason):
             _tell_finder(trip)
+            transaction.on_commit(metrics.trips_scored.labels("failed").inc)
 
 
 def _give_up_or_release(trip: Trip, why: str) -> None:

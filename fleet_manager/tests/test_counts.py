@@ -1,5 +1,6 @@
 """What the programs do is counted, and what was rolled back is not."""
 
+import json
 import smtplib
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from accounts.tests.factories import FleetFactory
+from accounts.tests.people import People
 from file_manager.tasks import work_uploads
 from file_manager.tests.factories import hand_in
 from rules import lanes
@@ -15,6 +17,10 @@ from rules.lanes import drain
 from rules.models import FiringAction
 from rules.outbox import run_pending_actions
 from rules.tests.factories import LOG, make_rule, make_vehicle, report
+from telemetry.models import Trip
+from telemetry.trip_scoring import score_trip
+from telemetry.trips import submit_trip
+from vehicle_management.tests.factories import VehicleFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MAIL = {"type": "send_email", "to": "workshop@fleet.example", "subject": "s", "body": "b"}
@@ -114,3 +120,18 @@ def test_a_file_that_cannot_be_read_counts_as_failed(rise):
     work_uploads()
 
     assert rise("fleet_uploads_total", outcome="failed") == 1
+
+
+def test_trips_are_counted_by_whether_they_got_a_score(rise):
+    people = People.make()
+    vehicle = VehicleFactory(fleet=people.north)
+    body = {"vehicle_id": vehicle.vehicle_id, "driver_id": "D-1", "data": [{"g_force_long": -0.5}]}
+    for key in ("one", "two"):
+        submit_trip(body, json.dumps(body).encode(), people.actor("manager"), key)
+    Trip.objects.filter(idempotency_key="two").update(body=None)
+
+    for trip in Trip.objects.all():
+        score_trip(trip.pk)
+
+    assert rise("fleet_trips_scored_total", outcome="completed") == 1
+    assert rise("fleet_trips_scored_total", outcome="failed") == 1
