@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -120,7 +121,8 @@ class Command(BaseCommand):
         if not key:
             raise CommandError("--transport http needs a key: --key, with the scopes read and ingest.")
         try:
-            known = self._answered(lambda: self._known_there(Api(url, key)))
+            with closing(Api(url, key)) as api:
+                known = self._answered(lambda: self._known_there(api))
         except (ValueError, remote.NotTold) as error:
             raise CommandError(str(error)) from error
         heard: SimpleQueue[Any] = SimpleQueue()
@@ -136,7 +138,6 @@ class Command(BaseCommand):
         if missing:
             remote.make_vehicles(api, fleet_id, missing)
             known = remote.known_vehicles(api, fleet_id, count)
-        api.close()
         return known
 
     def _answered(self, ask: Callable[[], T]) -> T:
