@@ -68,19 +68,20 @@ STANDING = frozenset((_State.OFF, _State.SLOW))
 
 
 def find_segments(
-    samples: Sequence[Sample], *, now: datetime, context: int = 0, limits: Limits = USUAL
+    samples: Sequence[Sample], *, now: datetime, context: int | None = None, limits: Limits = USUAL
 ) -> list[Segment]:
     """Trips and stops of readings in the order of their times (each has one), in that order.
 
     Neighbours share a reading: a stop begins where a trip ends. The last one is open: a trip until the
     vehicle stands or was silent for long, a stop until it drives. Where only what follows a known stop is
-    asked for, ``context`` is the place of a reading in that stop (its first one, or one of ``first_rest``);
-    the quarter of an hour before it helps to judge.
+    asked for, ``context`` is the place of a reading in that stop (its first one, or one of ``first_rest``):
+    it begins the first segment, which goes on with that stop, however short. The readings of the quarter of
+    an hour before it help to judge.
     """
-    if context >= len(samples):
+    if (context or 0) >= len(samples):
         return []
     track = _Track(samples, limits)
-    trips = list(track.trips(context, now.timestamp()))
+    trips = list(track.trips(context or 0, now.timestamp()))
     return sorted([*trips, *track.stops(context, trips)], key=lambda one: (one.first, one.last))
 
 
@@ -228,33 +229,28 @@ class _Track:
 
     # ------------------------------------------------------------ stops
 
-    def stops(self, context: int, trips: Sequence[Segment]) -> Iterator[Segment]:
+    def stops(self, context: int | None, trips: Sequence[Segment]) -> Iterator[Segment]:
         """What lies between the trips, without the silences after which the vehicle was elsewhere."""
         end = len(self.samples) - 1
-        starts = [context, *(trip.last for trip in trips)]
+        starts = [context or 0, *(trip.last for trip in trips)]
         ends = [*(trip.first for trip in trips), end]
         is_under_way = bool(trips) and not trips[-1].is_closed
         for number, (first, last) in enumerate(zip(starts, ends, strict=True)):
             is_newest = number == len(trips)
             if not (is_newest and is_under_way):
-                yield from self._stops_within(first, last, is_open=is_newest)
+                is_known = context is not None and number == 0
+                yield from self._stops_within(first, last, is_open=is_newest, is_known=is_known)
 
-    def _stops_within(self, first: int, last: int, *, is_open: bool) -> Iterator[Segment]:
-        begin = first
-        for gap in self.gaps[bisect_left(self.gaps, first + 1) :]:
-            if gap > last:
-                break
-            if self._is_elsewhere(gap, last):
-                yield from self._stop(begin, gap - 1)
-                begin = gap
-        if is_open:
-            yield Segment(begin, last, "STOP", False)
-        else:
-            yield from self._stop(begin, last)
-
-    def _stop(self, first: int, last: int) -> Iterator[Segment]:
-        if self.times[last] - self.times[first] >= self.limits.off_s:
-            yield Segment(first, last, "STOP", True)
+    def _stops_within(self, first: int, last: int, *, is_open: bool, is_known: bool) -> Iterator[Segment]:
+        """A closed stop takes ``off_s``, but for one that is known already."""
+        cuts = self.gaps[bisect_left(self.gaps, first + 1) : bisect_right(self.gaps, last)]
+        begins = [first, *(gap for gap in cuts if self._is_elsewhere(gap, last))]
+        ends = [*(begin - 1 for begin in begins[1:]), last]
+        for begin, end in zip(begins, ends, strict=True):
+            is_newest = is_open and end == last
+            is_long = self.times[end] - self.times[begin] >= self.limits.off_s
+            if is_newest or is_long or (is_known and begin == first):
+                yield Segment(begin, end, "STOP", not is_newest)
 
     def _is_elsewhere(self, gap: int, last: int) -> bool:
         """Whether the vehicle moved in the silence before the reading at place ``gap``."""

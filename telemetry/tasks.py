@@ -5,6 +5,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
+from telemetry.finding import find_due
 from telemetry.rollups import refresh_rollups
 from telemetry.trip_scoring import score_due_trips, score_trip
 
@@ -27,6 +28,12 @@ def score_posted_trip(trip_id: str) -> bool:
 def score_trips() -> int:
     """Take up the trips that no bell woke anybody for."""
     return score_due_trips()
+
+
+@shared_task(ignore_result=True)
+def find_trips() -> int:
+    """Find trips and stops again where readings changed."""
+    return find_due()
 
 
 def ring_for_trip(pk: UUID) -> None:

@@ -48,8 +48,8 @@ class Recorder:
         is_placed, tells = "position" in self.tells, self.tells
         return Sample(
             at=self.at,
-            latitude=4.6 + self.km / KM_PER_DEGREE + shake[0] if is_placed else None,
-            longitude=-74.08 + shake[1] if is_placed else None,
+            latitude=round(4.6 + self.km / KM_PER_DEGREE + shake[0], 6) if is_placed else None,
+            longitude=round(-74.08 + shake[1], 6) if is_placed else None,
             speed_kmh=abs(kmh + self.random.gauss(0, self.noise_km * 200)) if "speed" in tells else None,
             odometer_km=round(1_000 + self.km, 3) if "odometer" in tells else None,
             ignition=ignition if "ignition" in tells else None,
