@@ -68,9 +68,12 @@ class Sent:
 
 
 class Sender:
-    """Posts from several threads; a request that fails is not sent again."""
+    """Posts from several threads; what is not accepted is sent again where it ``persists``, as devices do."""
 
-    def __init__(self, installation: Installation, secret: str, sent: Sent) -> None:
+    def __init__(
+        self, installation: Installation, secret: str, sent: Sent, *, persists: bool = False
+    ) -> None:
+        self.persists = persists
         self.port = int(installation.url.rsplit(":", 1)[1])
         self.headers = {"Authorization": f"Api-Key {secret}", "Content-Type": "application/json"}
         self.sent = sent
@@ -95,12 +98,16 @@ class Sender:
                 return
             if rate:
                 time.sleep(max(0.0, began + place / rate - time.monotonic()))
-            status = self._post(connection, body)
-            with self.lock:
-                self.sent.answers[status] += 1
-                self.sent.timeline.append((time.monotonic() - began, status))
-                if status == 202:
-                    self.sent.acknowledged.update(map(key_of, body))
+            while self._note(self._post(connection, body), body, began) != 202 and self.persists:
+                time.sleep(0.1)
+
+    def _note(self, status: int, body: list[Reading], began: float) -> int:
+        with self.lock:
+            self.sent.answers[status] += 1
+            self.sent.timeline.append((time.monotonic() - began, status))
+            if status == 202:
+                self.sent.acknowledged.update(map(key_of, body))
+        return status
 
     def _post(self, connection: http.client.HTTPConnection, body: list[Reading]) -> int:
         """The status; 0 where there was no answer."""
@@ -164,7 +171,7 @@ def under_kills(count: int, rate: float, kills: int, seed: int) -> dict[str, Any
     """Single readings at ``rate`` a second while ``kills`` processes are killed at random."""
     with running() as installation:
         sent = Sent()
-        sender = Sender(installation, prepare(installation), sent)
+        sender = Sender(installation, prepare(installation), sent, persists=True)
         killer = Killer(installation, kills, seed, victims=VICTIMS, pauses=pauses(count / rate, kills))
         killer.start()
         sender.send([[one] for one in readings(count, seed)], rate=rate)

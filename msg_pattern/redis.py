@@ -6,6 +6,7 @@ given first, and no names of the dead are left behind.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -48,6 +49,8 @@ class RedisConsumer:
         self._client, self._stream, self._group = client, stream, group
         self._taken: dict[str, Entry] = {}
         self._left_after: str | None = "0"
+        self._fetching = ThreadPoolExecutor(1, "fetching")
+        self._ahead: Future[dict[str, Entry]] | None = None
         self._make_group()
         self._inherit()
 
@@ -76,22 +79,29 @@ class RedisConsumer:
         if not self._taken and self._left_after is not None:
             self._take_left(count)
         if not self._taken:
-            self._read(">", count, max(1, int(timeout_s * 1000)))
+            self._taken.update(self._read_ahead(count, timeout_s))
+            # While the caller works on these, the next ones are fetched.
+            self._ahead = self._fetching.submit(self._read, ">", count, None) if self._taken else None
         return list(self._taken.values())[:count]
+
+    def _read_ahead(self, count: int, timeout_s: float) -> dict[str, Entry]:
+        ahead, self._ahead = self._ahead, None
+        found = ahead.result() if ahead is not None else {}
+        return found or self._read(">", count, max(1, int(timeout_s * 1000)))
 
     def _take_left(self, count: int) -> None:
         """What was given out and never acknowledged; None as its mark once there is no more of it."""
-        ids = self._read(self._left_after or "0", count, None)
-        self._left_after = ids[-1] if ids else None
+        self._taken.update(left := self._read(self._left_after or "0", count, None))
+        self._left_after = next(reversed(left)) if left else None
 
-    def _read(self, after: str, count: int, block_ms: int | None) -> list[str]:
+    def _read(self, after: str, count: int, block_ms: int | None) -> dict[str, Entry]:
         answer: Any = self._client.xreadgroup(
             self._group, CONSUMER, {self._stream: after}, count=count, block=block_ms
         )
-        found = [pair for _stream, entries in answer or () for pair in entries]
-        entries = [_entry(id_, fields or {}) for id_, fields in found]
-        self._taken.update((entry.id, entry) for entry in entries)
-        return [entry.id for entry in entries]
+        # A map in RESP3, pairs in RESP2; there is one stream.
+        streams = answer.values() if isinstance(answer, dict) else [pair[1] for pair in answer or ()]
+        found = (_entry(id_, pairs) for entries in streams for id_, pairs in entries)
+        return {entry.id: entry for entry in found}
 
     def acknowledge(self, entries: Iterable[Entry]) -> None:
         """Acknowledge and forget: one group reads a stream, so what it has done is kept no longer."""
@@ -106,15 +116,20 @@ class RedisConsumer:
 
     def close(self) -> None:
         self._taken.clear()
+        self._fetching.shutdown()
 
 
-def _entry(id_: bytes, fields: dict[bytes, bytes]) -> Entry:
-    return Entry(
-        id=id_.decode(),
-        data=fields.get(b"data", b""),
-        sender=fields.get(b"by", b"").decode("utf-8", "replace"),
-        received_ms=_number(fields.get(b"at")) or _time_of(id_),
-    )
+def _entry(id_: bytes, pairs: list[bytes] | None) -> Entry:
+    """``pairs`` are the fields' names and values in turn; none where the entry is gone."""
+    data, sender, at = b"", b"", b""
+    for name, value in zip(pairs[::2], pairs[1::2], strict=False) if pairs else ():
+        if name == b"data":
+            data = value
+        elif name == b"by":
+            sender = value
+        elif name == b"at":
+            at = value
+    return Entry(id_.decode(), data, sender.decode("utf-8", "replace"), _number(at) or _time_of(id_))
 
 
 def _time_of(id_: bytes) -> int:
@@ -140,6 +155,8 @@ class RedisBus:
             health_check_interval=15,
             socket_connect_timeout=5,
         )
+        # Entries are read as they come: a dictionary for each would cost more than all the rest.
+        self._client.set_response_callback("XREADGROUP", lambda answer, **options: answer)
 
     def publish(self, channel: str, message: Message) -> None:
         self._client.publish(channel, message.to_json())
