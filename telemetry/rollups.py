@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from telemetry.models import StaleBuckets
+from telemetry.scans import note_changed
 from telemetry.sums import SUMS, bucket_of, pieces_of_readings, put_together
 
 FIVE_MINUTES, HOUR, DAY = 300, 3_600, 86_400
@@ -105,6 +106,7 @@ def _turn(
         due = {pair for pair in pairs if pair[1] <= begun_before}
     mark_stale(pairs - due)
     sum_anew(due)
+    note_changed(due)
     return len(marks), len(due)
 
 

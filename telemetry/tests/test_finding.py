@@ -11,6 +11,7 @@ from accounts.tests.people import People
 from telemetry import finding, tasks
 from telemetry.finding import find_due
 from telemetry.models import Rollup, Stop, Trip, TripScan
+from telemetry.rollups import refresh_rollups
 from telemetry.samples import distance_km
 from telemetry.scans import note_changed
 from telemetry.segments import find_segments
@@ -353,6 +354,15 @@ def test_the_earliest_note_holds_and_a_note_that_comes_meanwhile_stays(vehicle):
         find_due()
 
     assert TripScan.objects.get().since == EIGHT - hour
+
+
+def test_who_rolls_readings_up_notes_them(vehicle):
+    store(vehicle, as_readings(Recorder(every_s=60, at=EIGHT + timedelta(minutes=3)).drive(10).samples))
+
+    refresh_rollups()
+
+    [scan] = TripScan.objects.all()
+    assert (scan.vehicle, scan.since) == (vehicle.pk, EIGHT)
 
 
 def test_another_process_that_works_on_the_vehicle_is_left_alone(vehicle, monkeypatch):
