@@ -61,6 +61,12 @@ def scores_by_vehicle(
     )
 
 
+def score_of_all(seen_by: Actor, *, fleet: Fleet | None, start: datetime, end: datetime) -> dict[str, Any]:
+    """The same over all trips together."""
+    row = _trips(seen_by, fleet=fleet, start=start, end=end).aggregate(**SUMS)
+    return _told({**row, "braking": row["braking"] or 0, "accel": row["accel"] or 0})
+
+
 def score_series(
     seen_by: Actor,
     *,

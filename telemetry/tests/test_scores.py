@@ -5,7 +5,7 @@ import pytest
 from accounts.tests.factories import FleetFactory
 from accounts.tests.people import People
 from telemetry.models import Trip
-from telemetry.scores import score_series, scores_by_driver, scores_by_vehicle
+from telemetry.scores import score_of_all, score_series, scores_by_driver, scores_by_vehicle
 from telemetry.tests.trips import MONDAY, make_trip
 from vehicle_management.tests.factories import VehicleFactory
 
@@ -124,3 +124,21 @@ def test_a_series_has_days_and_weeks_of_the_fleet_s_time_zone(people):
     ]
     assert told(bucket="week", driver_id="bea") == [("2026-03-02T00:00:00-05:00", 1, 100)]
     assert told(vehicle_id="another") == []
+
+
+def test_all_trips_together_are_told_as_one_and_none_as_nothing(people, vehicle):
+    assert score_of_all(people.manager, fleet=None, **MARCH) == {
+        "trips": 0,
+        "scored_trips": 0,
+        "safety_score": None,
+        "harsh_braking_count": 0,
+        "rapid_accel_count": 0,
+        "harsh_per_100_km": None,
+        "distance_km": None,
+        "duration_s": None,
+    }
+    make_trip(vehicle, driver_id="ana", safety_score=90, distance_km=30, harsh_braking_count=2)
+    make_trip(vehicle, driver_id="ben", safety_score=50, distance_km=10)
+    told = score_of_all(people.manager, fleet=people.north, **MARCH)
+    assert (told["trips"], told["safety_score"], told["harsh_per_100_km"]) == (2, 80, 5)
+    assert score_of_all(people.stranger, fleet=None, **MARCH)["trips"] == 0
