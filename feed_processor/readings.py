@@ -23,8 +23,8 @@ from msg_pattern.messages import Channel, MalformedMessage, Message
 from telemetry.models import ParkedEntry
 from telemetry.parking import park, parked
 from telemetry.readings import BadReadings, Reading, from_ms, read_readings, to_ms
-from telemetry.store import forget_days, make_days_of, store_readings
-from vehicle_management.reported import Report, load_known, lock_named, record_reports
+from telemetry.store import forget_days, make_days_of, storing_readings
+from vehicle_management.reported import Moves, Report, fitted, load_known, lock_named
 from vehicle_management.services import create_vehicles
 
 _decode = msgspec.json.Decoder().decode
@@ -163,10 +163,22 @@ def _store(batch: Batch) -> int:
         batch.refused += [_unknown(told) for told in batch.told if told.reading.vehicle_id not in pks]
     reports = [_report(told, pks[told.reading.vehicle_id]) for told in kept]
     newest = {pk: to_ms(held.recorded_at) if held.recorded_at else None for pk, held in known.items()}
-    stored = store_readings(reports, newest_ms=newest)
-    if stored:
-        metrics.readings_late.inc(record_reports(stored, known, cause=CAUSE))
+    values_fit, moves = fitted(reports), Moves(known)
+    with storing_readings(reports, newest_ms=newest) as stored:
+        late = moves.move(_those(stored, reports, values_fit))
+    moves.store(cause=CAUSE)
+    metrics.readings_late.inc(late)
     return len(stored)
+
+
+def _those(
+    stored: Sequence[Report], reports: Sequence[Report], values_fit: Sequence[Report]
+) -> Sequence[Report]:
+    """The stored ones of ``reports``, with the values that fit."""
+    if values_fit is reports:
+        return stored
+    held = set(map(id, stored))
+    return [fit for fit, report in zip(values_fit, reports, strict=True) if id(report) in held]
 
 
 def _report(told: Told, vehicle: int) -> Report:

@@ -4,7 +4,8 @@ The caller holds the vehicles' locks, so that nobody else stores readings of the
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from telemetry.readings import from_ms
 from vehicle_management.reported import Report
 
 BUCKET_MS = 300_000
+PACKED_AT_ONCE = 500
 # PostgreSQL counts microseconds from 2000.
 SINCE_2000_MS = 946_684_800_000
 
@@ -86,27 +88,30 @@ def forget_days() -> None:
     _days.clear()
 
 
-def store_readings(rows: Sequence[Report], *, newest_ms: Mapping[int, int | None]) -> list[Report]:
-    """Store what is new of ``rows``; answers it, in their order. Of the same vehicle and time the first wins.
+@contextmanager
+def storing_readings(
+    rows: Sequence[Report], *, newest_ms: Mapping[int, int | None]
+) -> Iterator[list[Report]]:
+    """Store what is new of ``rows``; yields it, in their order. Of the same vehicle and time the first wins.
 
-    ``newest_ms`` tells of each vehicle the time that no stored reading is later than.
+    ``newest_ms`` tells of each vehicle the time that no stored reading is later than. PostgreSQL takes the
+    readings while the block runs, which must not ask it anything; they are stored at its end.
     """
     first: dict[tuple[int, int], Report] = {}
     for row in rows:
         first.setdefault((row.vehicle, row.at_ms), row)
-    late = [row for row in first.values() if row.at_ms <= (newest_ms.get(row.vehicle) or row.at_ms)]
-    if late:
-        stored = _insert(late)
-        for row in late:
-            if (row.vehicle, row.at_ms) not in stored:
-                del first[row.vehicle, row.at_ms]
-        held = {(row.vehicle, row.at_ms) for row in late}
-        _copy([row for key, row in first.items() if key not in held])
-    else:
-        _copy(first.values())
-    if first:
-        _mark_stale(first)
-    return list(first.values())
+    late = {key: row for key, row in first.items() if row.at_ms <= (newest_ms.get(row.vehicle) or row.at_ms)}
+    stored = _insert(list(late.values())) if late else set()
+    for key in late.keys() - stored:
+        del first[key]
+    _mark_stale(first)
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.write(BEGIN)
+        fresh = [row for key, row in first.items() if key not in late] if late else list(first.values())
+        for start in range(0, len(fresh), PACKED_AT_ONCE):
+            copy.write(b"".join(map(_packed, fresh[start : start + PACKED_AT_ONCE])))
+        yield list(first.values())
+        copy.write(END)
 
 
 def _insert(rows: Sequence[Report]) -> set[tuple[int, int]]:
@@ -150,13 +155,6 @@ def _number_of(value: Any) -> float | None:
 
 def _e6(degrees: float | None) -> int | None:
     return None if degrees is None else round(degrees * 1_000_000)
-
-
-def _copy(rows: Iterable[Report]) -> None:
-    rows_packed = [_packed(row) for row in rows]
-    if rows_packed:
-        with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            copy.write(b"".join((BEGIN, *rows_packed, END)))
 
 
 def _packed(row: Report) -> bytes:
@@ -215,6 +213,8 @@ def _json(values: Mapping[str, Any]) -> bytes:
 def _mark_stale(stored: Iterable[tuple[int, int]]) -> None:
     """Tell whoever rolls up which buckets hold something new."""
     buckets = sorted({(vehicle, at_ms // BUCKET_MS) for vehicle, at_ms in stored})
+    if not buckets:
+        return
     StaleBuckets.objects.create(
         vehicles=[vehicle for vehicle, _bucket in buckets],
         buckets=[from_ms(bucket * BUCKET_MS) for _vehicle, bucket in buckets],

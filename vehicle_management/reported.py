@@ -82,28 +82,38 @@ def load_known(vehicles: Iterable[int]) -> dict[int, Known]:
     return known
 
 
-def record_reports(reports: Sequence[Report], known: dict[int, Known], *, cause: Mapping[str, Any]) -> int:
-    """Move ``known`` (of vehicles that are locked) by the reports; answers how many moved nothing.
+class Moves:
+    """What reports make of vehicles that are locked: ``known`` moved on, and every step of it.
 
-    Such a report is older than what is known, or says it again at the same time.
+    Three steps, for between them the caller may keep the database busy: ``fitted`` asks it about
+    attributes, ``move`` only computes, and ``store`` writes.
     """
-    by_vehicle: dict[int, list[Report]] = defaultdict(list)
-    for report in sorted(_fitted(reports), key=_AT):
-        by_vehicle[report.vehicle].append(report)
-    groups: dict[tuple[int, frozenset[str]], _Group] = {}
-    for pk, told in by_vehicle.items():
-        names = frozenset().union(*(report.values for report in told))
-        key = (lane_of(pk), names)
-        group = groups.get(key)
-        if group is None:
-            group = groups[key] = _Group(tuple(sorted(names)))
-        group.move(known[pk], told)
-    left = {key: group for key, group in groups.items() if group.reports}
-    if left:
-        pk = Cause.of(dict(cause)).pk
-        store_known({vehicle: known[vehicle] for vehicle in by_vehicle})
-        _leave([group.row(lane, pk) for (lane, _names), group in left.items()])
-    return len(reports) - sum(len(group.reports) for group in left.values())
+
+    def __init__(self, known: dict[int, Known]) -> None:
+        self._known = known
+        self._groups: dict[tuple[int, frozenset[str]], _Group] = {}
+        self._vehicles: set[int] = set()
+
+    def move(self, reports: Sequence[Report]) -> int:
+        """Answers how many moved nothing: older than what is known, or the same again."""
+        by_vehicle: dict[int, list[Report]] = defaultdict(list)
+        for report in sorted(reports, key=_AT):
+            by_vehicle[report.vehicle].append(report)
+        for pk, told in by_vehicle.items():
+            key = (lane_of(pk), frozenset().union(*(report.values for report in told)))
+            group = self._groups.get(key)
+            if group is None:
+                group = self._groups[key] = _Group(tuple(sorted(key[1])))
+            group.move(self._known[pk], told)
+        self._vehicles.update(by_vehicle)
+        return len(reports) - sum(len(group.reports) for group in self._groups.values())
+
+    def store(self, *, cause: Mapping[str, Any]) -> None:
+        left = {key: group for key, group in self._groups.items() if group.reports}
+        if left:
+            pk = Cause.of(dict(cause)).pk
+            store_known({vehicle: self._known[vehicle] for vehicle in self._vehicles})
+            _leave([group.row(lane, pk) for (lane, _names), group in left.items()])
 
 
 class _Group:
@@ -112,6 +122,7 @@ class _Group:
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
         self.reports: list[Report] = []
+        self.times: list[str] = []
         self.old: list[list[Any]] = []
         self.new: list[list[Any]] = []
 
@@ -124,8 +135,10 @@ class _Group:
             changed = advance(known, report.values, report.at)
             if not changed and known.recorded_at is since:
                 continue
-            after = [*map(get, names), before[-1] if known.recorded_at is since else as_text(report.at)]
+            at = as_text(report.at)
+            after = [*map(get, names), before[-1] if known.recorded_at is since else at]
             self.reports.append(report)
+            self.times.append(at)
             self.old.append(before)
             self.new.append(after)
             before = after
@@ -140,7 +153,7 @@ class _Group:
             cause,
             [*fields, RECORDED_AT_FIELD],
             _array(str(report.vehicle) for report in self.reports),
-            _array(as_text(report.at) for report in self.reports),
+            _array(self.times),
             _side(self.old, kept),
             _side(self.new, kept),
             _array(str(report.received_ms) for report in self.reports),
@@ -196,7 +209,7 @@ def _others(held: Known) -> dict[str, Any]:
     }
 
 
-def _fitted(reports: Sequence[Report]) -> Sequence[Report]:
+def fitted(reports: Sequence[Report]) -> Sequence[Report]:
     """The attributes that are not well-known as the registry has them."""
     seen: dict[str, Any] = {}
     for report in reports:
