@@ -12,7 +12,7 @@ SOURCES = $(wildcard $(NAMES) benchmarks)
 # `make run PORT=8001 FLEET_HOME=…` passes these on where they are given.
 export PORT FLEET_HOME DEMO DJANGO_ENV DATABASE_URL REDIS_URL
 
-.PHONY: help run stop test lint format bench chaos probe setup setup-dev assets lock
+.PHONY: help run stop test lint format bench chaos losses probe setup setup-dev assets lock
 .DEFAULT_GOAL := help
 
 help: ## List every target
@@ -42,11 +42,14 @@ format: setup-dev ## Put all files into the one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup-dev ## Measure imports and the API on this machine
+bench: setup-dev ## Measure imports, the API and telemetry on this machine
 	@$(PY) -m benchmarks $(ARGS)
 
 chaos: setup-dev ## Kill processes at random during uploads and count what was lost or done twice
 	@$(PY) -m benchmarks.chaos $(ARGS)
+
+losses: setup-dev ## Kill processes and take the database away under telemetry, and count what was lost
+	@$(PY) -m benchmarks.losses $(ARGS)
 
 probe: setup-dev ## Send every path of the API what its schema allows, and what it forbids
 	@$(PY) -m benchmarks.probe $(ARGS)

@@ -3,7 +3,15 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("benchmarks.import_vehicles", "benchmarks.import_others", "benchmarks.api")
+BENCHMARKS = (
+    "benchmarks.import_vehicles",
+    "benchmarks.import_others",
+    "benchmarks.api",
+    "benchmarks.ingest",
+    "benchmarks.drain",
+    "benchmarks.answers",
+    "benchmarks.kafka",
+)
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,7 +90,16 @@ class Sender:
             thread.join()
 
     def _go(self, queue: Iterator[tuple[int, list[Reading]]], began: float, rate: float) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            self._send_on(connection, queue, began, rate)
+
+    def _send_on(
+        self,
+        connection: http.client.HTTPConnection,
+        queue: Iterator[tuple[int, list[Reading]]],
+        began: float,
+        rate: float,
+    ) -> None:
         while True:
             with self.lock:
                 place, body = next(queue, (0, []))
@@ -124,17 +133,17 @@ class Sender:
 
 def prepare(installation: Installation) -> str:
     """A fleet with its vehicles, and a key; answers the key's secret."""
-    session = installation.log_in()
+    with installation.log_in() as session:
 
-    def post(path: str, body: Any) -> Any:
-        answer = session.post(f"{installation.url}/api/v1/{path}", json=body, timeout=60)
-        answer.raise_for_status()
-        return answer.json()
+        def post(path: str, body: Any) -> Any:
+            answer = session.post(f"{installation.url}/api/v1/{path}", json=body, timeout=60)
+            answer.raise_for_status()
+            return answer.json()
 
-    post("fleet", {"fleet_id": "losses", "fleet_name": "Losses"})
-    post("vehicles", [{"vehicle_id": f"VH-{n:03d}", "fleet_id": "losses"} for n in range(VEHICLES)])
-    key: str = post("api-keys", {"name": "losses", "fleets": ["losses"], "scopes": ["ingest"]})["key"]
-    return key
+        post("fleet", {"fleet_id": "losses", "fleet_name": "Losses"})
+        post("vehicles", [{"vehicle_id": f"VH-{n:03d}", "fleet_id": "losses"} for n in range(VEHICLES)])
+        key: str = post("api-keys", {"name": "losses", "fleets": ["losses"], "scopes": ["ingest"]})["key"]
+        return key
 
 
 def stored(database_url: str) -> Counter[Key]:
@@ -275,11 +284,13 @@ def main() -> int:
 
 def compare_answers(installation: Installation, told: list[Reading]) -> list[str]:
     """What the API answers of each vehicle beside what is counted here."""
-    session = installation.log_in()
     wrong = []
-    for vehicle in sorted({reading["vehicle_id"] for reading in told}):
-        own = [reading for reading in told if reading["vehicle_id"] == vehicle]
-        wrong += [f"{vehicle}: {fault}" for fault in _compare_one(installation.url, session, vehicle, own)]
+    with installation.log_in() as session:
+        for vehicle in sorted({reading["vehicle_id"] for reading in told}):
+            own = [reading for reading in told if reading["vehicle_id"] == vehicle]
+            wrong += [
+                f"{vehicle}: {fault}" for fault in _compare_one(installation.url, session, vehicle, own)
+            ]
     return wrong
 
 
