@@ -136,7 +136,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 REDIS_URL = env.url("REDIS_URL", "redis://localhost:6379/0", schemes=_REDIS_SCHEMES)
-MESSAGE_BUS_URL = env.url("MESSAGE_BUS_URL", REDIS_URL, schemes=(*_REDIS_SCHEMES, "memory"))
+MESSAGE_BUS_URL = env.url("MESSAGE_BUS_URL", REDIS_URL, schemes=(*_REDIS_SCHEMES, "kafka", "memory"))
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
@@ -317,6 +317,8 @@ SPECTACULAR_SETTINGS = {
         "ActionStatus": "rules.models.FiringAction.Status",
         "CallerKind": [("user", "user"), ("api_key", "api_key")],
         "TaskStatus": "task_management.models.Task.Status",
+        "TripOrigin": "telemetry.models.Trip.Origin",
+        "TripStatus": "telemetry.models.Trip.Status",
         "UploadKind": "file_manager.models.Upload.Kind",
         "UploadStatus": "file_manager.models.Upload.Status",
         "VehicleState": "vehicle_management.models.VehicleStatus.Status",

@@ -104,6 +104,11 @@ API: dict[str, str] = {
     "GET /api/v1/analytics/drivers": ALL_LIST,
     "GET /api/v1/analytics/vehicles/scores": ALL_LIST,
     "GET /api/v1/analytics/scores": ALL_LIST,
+    # trips
+    "GET /api/v1/trips": ALL_LIST,
+    "GET /api/v1/trips/{trip_id}/track": WHO_SEES_IT,
+    "GET /api/v1/trip/{trip_id}": WHO_SEES_IT,
+    "GET /api/v1/trip/{trip_id}/score": WHO_SEES_IT,
     # customers
     "GET /api/v1/customers": ALL_LIST,
     "POST /api/v1/customers": MANAGERS_MAKE,
@@ -151,6 +156,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "/api/v1/api-keys/{pk}": lambda world: world.key.pk,
     "{vehicle_id}": lambda world: world.vehicle.vehicle_id,
     "{customer_id}": lambda world: world.customer.pk,
+    "{trip_id}": lambda world: world.trip.pk,
     "{name}": lambda world: world.attribute_type.name,
     "/api/v1/customers/{pk}": lambda world: world.customer.pk,
     "/api/v1/tasks/{pk}": lambda world: world.task.pk,

@@ -14,6 +14,7 @@ from fleet_manager.tests.test_query_counts import (
     add_membership,
     add_rule,
     add_task,
+    add_trip,
     add_upload,
     add_user,
     add_vehicle,
@@ -33,6 +34,7 @@ FILLERS = {
     "task_management.Task": add_task,
     "rules.Rule": add_rule,
     "file_manager.Upload": add_upload,
+    "telemetry.Trip": add_trip,
 }
 
 

@@ -22,6 +22,7 @@ from fleet_manager.tests.test_fence import path_of
 from fleet_manager.tests.world import PATTERN, World
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from task_management.models import Task, TaskComment
+from telemetry.tests.trips import make_trip
 from vehicle_management.models import AttributeType, Vehicle, VehicleChange, VehicleStatus
 
 FROZEN = Path(__file__).with_name("query_counts.json")
@@ -103,6 +104,11 @@ def add_upload(world: World, number: int) -> None:
     Upload.objects.create(name=f"{number}.csv", fleet=world.people.north, by=world.people.manager, **stored)
 
 
+def add_trip(world: World, number: int) -> None:
+    vehicle = Vehicle.objects.create(vehicle_id=f"v{number}", fleet=world.people.north)
+    make_trip(vehicle, driver_id=f"D-{number}", events=[{"kind": "HARSH_BRAKING"}])
+
+
 def add_attribute_type(world: World, number: int) -> None:
     AttributeType.objects.create(name=f"a{number}", kind="number")
 
@@ -124,6 +130,7 @@ FILLERS: dict[str, Callable[[World, int], None]] = {
     "/api/v1/rules/{pk}/firings": add_firing,
     "/api/v1/logs": add_firing,
     "/api/v1/files": add_upload,
+    "/api/v1/trips": add_trip,
 }
 # The rows of a file are no rows of a table: one chunk holds thousands.
 NOT_BY_ROW = {"/api/v1/files/{pk}/rows"}

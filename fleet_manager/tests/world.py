@@ -1,5 +1,6 @@
 """One of everything in the northern fleet, for walks of all routes."""
 
+import gzip
 import io
 import json
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from file_manager import storage
 from file_manager.models import Upload, UploadFaultGroup
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from task_management.models import Task
+from telemetry.models import Trip
 from telemetry.tests.factories import store
+from telemetry.tests.trips import make_trip
 from vehicle_management.models import AttributeType, Vehicle, VehicleChange, VehicleStatus
 
 ROLES = (
@@ -34,6 +37,7 @@ ROLES = (
     "device_key",
 )
 FILE = b"vehicle_id,plate\nfleet-north-VH-001,N 1\n"
+TRIP = {"vehicle_id": DEVICE_VEHICLE_ID, "data": [{"speed_kmh": 40, "g_force_long": 0.1}]}
 PATTERN = {"field": "odometer_km", "operator": "gt", "value": 10_000}
 
 
@@ -46,6 +50,7 @@ class World:
     task: Task
     rule: Rule
     firing: Firing
+    trip: Trip
     upload: Upload
     key: ApiKey
     membership: Membership
@@ -73,6 +78,7 @@ class World:
             task=task,
             rule=rule,
             firing=_firing(rule, vehicle),
+            trip=make_trip(vehicle, driver_id="D-1", body=gzip.compress(json.dumps(TRIP).encode())),
             upload=upload,
             key=people.read_key,
             membership=Membership.objects.get(user=people.operator),
