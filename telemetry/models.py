@@ -5,6 +5,7 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Cause, Fleet
@@ -184,6 +185,7 @@ class Trip(models.Model):
             models.Index(fields=("vehicle", "-started_at"), name="trip_of_vehicle"),
             models.Index(fields=("driver_id", "-started_at"), name="trip_of_driver"),
             models.Index(fields=("-created_at", "-id"), name="trip_newest"),
+            models.Index(Coalesce("started_at", "created_at"), name="trip_began"),
             models.Index(
                 fields=("created_at",),
                 name="trip_to_be_scored",

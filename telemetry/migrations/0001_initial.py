@@ -4,6 +4,7 @@ import uuid
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
+import django.db.models.functions
 from django.db import migrations, models
 
 # Ordered by size, so that no byte is lost to alignment.
@@ -379,6 +380,9 @@ class Migration(migrations.Migration):
                     models.Index(fields=["vehicle", "-started_at"], name="trip_of_vehicle"),
                     models.Index(fields=["driver_id", "-started_at"], name="trip_of_driver"),
                     models.Index(fields=["-created_at", "-id"], name="trip_newest"),
+                    models.Index(
+                        django.db.models.functions.Coalesce("started_at", "created_at"), name="trip_began"
+                    ),
                     models.Index(
                         condition=models.Q(("status__in", ("PENDING", "PROCESSING"))),
                         fields=["created_at"],
