@@ -113,6 +113,17 @@ def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
     return value
 
 
+def origins(name: str, *besides: str) -> list[str]:
+    """Servers as a content security policy names them (`https://tiles.example`), and those of other addresses."""
+    found = []
+    for address in (*besides, *words(name)):
+        parts = urlsplit(address)
+        if parts.scheme not in ("https", "http") or not parts.hostname:
+            raise SettingError(f"{name} holds {address!r}, which is no server such as https://tiles.example.")
+        found.append(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+    return list(dict.fromkeys(found))
+
+
 def masked(address: str) -> str:
     """The address without its password, for messages and logs."""
     password = urlsplit(address).password

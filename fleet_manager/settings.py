@@ -267,14 +267,18 @@ if HARDENED:
     SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
+# An online map's style and tiles come from these servers; without one no page asks anybody but us.
+MAP_STYLE_URL = env.url("MAP_STYLE_URL", "", schemes=("https", "http"))
+MAP_HOSTS = env.origins("MAP_HOSTS", MAP_STYLE_URL) if MAP_STYLE_URL else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
         "style-src": [SELF],
-        "img-src": [SELF, "data:", "blob:"],
+        "img-src": [SELF, "data:", "blob:", *MAP_HOSTS],
         "font-src": [SELF],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *MAP_HOSTS],
+        "worker-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
         "form-action": [SELF],

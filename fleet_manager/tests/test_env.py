@@ -85,6 +85,20 @@ def test_a_broker_behind_a_unix_socket_is_written_as_celery_wants_it(monkeypatch
     )
 
 
+def test_servers_are_named_as_a_policy_wants_them(monkeypatch):
+    monkeypatch.setenv("MAP_HOSTS", "https://tiles.example:8443/path, https://map.example")
+    style = "https://key@map.example/style.json?key=1"
+
+    assert env.origins("MAP_HOSTS", style) == ["https://map.example", "https://tiles.example:8443"]
+
+
+def test_what_is_no_server_is_refused(monkeypatch):
+    monkeypatch.setenv("MAP_HOSTS", "tiles.example")
+
+    with pytest.raises(env.SettingError, match=r"MAP_HOSTS.*tiles\.example"):
+        env.origins("MAP_HOSTS")
+
+
 def test_dotenv_fills_what_is_missing_and_leaves_what_is_set(monkeypatch, tmp_path: Path):
     monkeypatch.setenv("PORT", "9000")
     monkeypatch.delenv("NAME_OF_A_TEST", raising=False)
