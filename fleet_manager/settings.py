@@ -167,8 +167,8 @@ CELERY_BEAT_SCHEDULE = {
     "find-trips": {"task": "telemetry.tasks.find_trips", "schedule": 30.0, "options": {"expires": 30}},
     "prune-change-batches": {
         "task": "vehicle_management.tasks.prune_change_batches",
-        "schedule": 3600.0,
-        "options": {"expires": 1800},
+        "schedule": 300.0,
+        "options": {"expires": 150},
     },
 }
 

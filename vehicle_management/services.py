@@ -141,9 +141,12 @@ def touch_vehicles(vehicle_pks: Iterable[int], *, cause: Mapping[str, Any]) -> N
             leave([Change(pk, {}) for pk in pks], cause=Cause.of(dict(cause)))
 
 
-def prune_change_batches(*, older_than: datetime) -> int:
-    """Forget batches that every reader has done with."""
-    return ChangeBatch.objects.filter(done_at__lt=older_than).delete()[0]
+def prune_change_batches(*, older_than: datetime, readings_older_than: datetime) -> int:
+    """Forget batches that every reader has done with; those of readings, which are many, sooner."""
+    done = models.Q(done_at__lt=older_than) | models.Q(
+        done_at__lt=readings_older_than, received__isnull=False
+    )
+    return ChangeBatch.objects.filter(done).delete()[0]
 
 
 def ring_for_pending() -> list[int]:
