@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.db import connection
-from django.db.models import Min
 from django.utils import timezone
 from kombu import Connection
 
@@ -64,18 +64,23 @@ def backlog_state() -> str:
 
 
 def lag_state() -> str:
-    lag_s = max(readings_backlog().oldest_s, oldest_change_s())
-    return OVER if lag_s > settings.READY_MAX_LAG_S else UP
+    is_over = readings_backlog().oldest_s > settings.READY_MAX_LAG_S or standing_lanes()
+    return OVER if is_over else UP
 
 
 def readings_backlog() -> Backlog:
     return get_bus().backlog(Channel.TELEMETRY_RAW, group=GROUP)
 
 
-def oldest_change_s() -> float:
-    """For how long the oldest change waits for the rules and the map."""
-    oldest = ChangeBatch.objects.filter(done_at=None).aggregate(at=Min("created_at"))["at"]
-    return (timezone.now() - oldest).total_seconds() if oldest else 0.0
+def standing_lanes() -> set[int]:
+    """Lanes whose changes wait for too long for rules and map, and on which nobody has worked meanwhile.
+
+    A big import keeps the lanes busy for minutes: that is no reason to send people elsewhere.
+    """
+    since = timezone.now() - timedelta(seconds=settings.READY_MAX_LAG_S)
+    lanes = ChangeBatch.objects.order_by().values_list("lane", flat=True).distinct()
+    late = set(lanes.filter(done_at=None, created_at__lt=since))
+    return late - set(lanes.filter(done_at__gte=since)) if late else late
 
 
 CHECKS: dict[str, Callable[[], str]] = {

@@ -41,7 +41,7 @@ def sample(client: Client, name: str) -> float | None:
 
 
 def leave_change(*, ago: timedelta) -> ChangeBatch:
-    cause = Cause.objects.create(data={"kind": "reading"})
+    cause, _made = Cause.objects.get_or_create(data={"kind": "reading"})
     batch = ChangeBatch.objects.create(lane=3, cause=cause, fields=["plate"], vehicles=[1])
     ChangeBatch.objects.filter(pk=batch.pk).update(created_at=timezone.now() - ago)
     return batch
@@ -175,6 +175,19 @@ def test_a_change_that_rules_have_not_seen_for_too_long_makes_it_unready(client:
     ChangeBatch.objects.filter(pk=batch.pk).update(done_at=timezone.now())
 
     assert client.get("/readyz").json()["lag"] == "up"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lane_that_catches_up_is_ready_and_one_that_stands_is_not(client: Client):
+    leave_change(ago=timedelta(minutes=3))
+    done = leave_change(ago=timedelta(minutes=3))
+    done_at = ChangeBatch.objects.filter(pk=done.pk)
+
+    done_at.update(done_at=timezone.now())
+    assert client.get("/readyz").json()["lag"] == "up"
+
+    done_at.update(done_at=timezone.now(), lane=4)
+    assert client.get("/readyz").json()["lag"] == "over"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
