@@ -1,6 +1,7 @@
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -13,7 +14,7 @@ from rest_framework.views import APIView
 from accounts.actors import sender_of
 from accounts.fleets import named_fleet
 from accounts.models import Fleet
-from analytics.reports import MEASURES, metrics_of, performance_csv, performance_of, speed_series_of
+from analytics.reports import MEASURES, metrics_of, performance_csv, performance_of, series_json
 from analytics.serializers import (
     BucketSerializer,
     DriverScoresSerializer,
@@ -103,7 +104,7 @@ class SeriesView(APIView):
 def _series(request: Request, vehicle_id: str, span: tuple[datetime, datetime], metric: str) -> Response:
     minutes = asked_number(request, "bucket_minutes", least=1, most=MOST_MINUTES, default=MINUTES)
     vehicle = seen_vehicle(sender_of(request), vehicle_id)
-    return told(speed_series_of(vehicle, *span, minutes, metric))
+    return told(orjson.Fragment(series_json(vehicle, *span, minutes, metric)))
 
 
 class PerformanceView(APIView):
