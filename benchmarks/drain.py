@@ -16,7 +16,7 @@ import psycopg
 from benchmarks import setting
 from benchmarks.fastapi_app import TABLE
 from benchmarks.ingest import fill
-from benchmarks.senders import reading
+from benchmarks.senders import VEHICLES, reading
 
 GROUP, AT_ONCE = "feed", 3_000
 INSERT = """
@@ -27,13 +27,15 @@ INSERT = """
 """
 
 
-def put(first: int, count: int, batch: int) -> None:
+def put(first: int, count: int, batch: int, vehicles: int = VEHICLES) -> None:
     from msg_pattern.bus import Outgoing, get_bus
     from msg_pattern.messages import Channel
 
     bus, now_ms = get_bus(), time.time_ns() // 1_000_000
     for start in range(first, first + count, AT_ONCE):
-        told = [reading(number) for number in range(start, min(start + AT_ONCE, first + count))]
+        told = [
+            reading(number, vehicles=vehicles) for number in range(start, min(start + AT_ONCE, first + count))
+        ]
         bodies = (
             told
             if batch == 1
@@ -71,7 +73,7 @@ def main() -> None:
     with setting.servers():
         from feed_processor.readings import take_readings
 
-        fill()
+        fill(AT_ONCE)
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
             connection.execute(TABLE)
             put(0, count // 4, 1)
@@ -81,13 +83,13 @@ def main() -> None:
         gc.freeze()
         gc.set_threshold(200_000, 20, 100)
         found, first = {}, count
-        for batch in (1, 100):
-            put(first, count, batch)
-            found[batch] = drained_per_second(count, take_readings, batch)
+        for batch, vehicles in ((1, VEHICLES), (100, VEHICLES), (1, AT_ONCE)):
+            put(first * vehicles // VEHICLES, count, batch, vehicles)
+            found[batch, vehicles] = drained_per_second(count, take_readings, batch)
             first += count
     print(f"one INSERT per reading: {rows:,.0f}/s")
-    for batch, rate in found.items():
-        print(f"ours, {batch} readings an entry: {rate:,.0f}/s, {rate / rows:.1f} times")
+    for (batch, vehicles), rate in found.items():
+        print(f"ours, {vehicles} vehicles, {batch} readings an entry: {rate:,.0f}/s, {rate / rows:.1f} times")
 
 
 if __name__ == "__main__":

@@ -31,13 +31,13 @@ BATCH = 100
 TELEMETRY = "/api/v1/telemetry"
 
 
-def fill() -> str:
+def fill(vehicles: int = VEHICLES) -> str:
     """The vehicles and a key that may send; answers the key's secret."""
     from accounts.services import create_key
     from vehicle_management.models import Vehicle
 
     fleet, by = setting.fleet_and_person()
-    Vehicle.objects.bulk_create(Vehicle(vehicle_id=f"VH-{n:05d}", fleet=fleet) for n in range(VEHICLES))
+    Vehicle.objects.bulk_create(Vehicle(vehicle_id=f"VH-{n:05d}", fleet=fleet) for n in range(vehicles))
     _key, secret = create_key({"name": "bench", "scopes": ["ingest"]}, fleets=[fleet], by=by)
     return secret
 

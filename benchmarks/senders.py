@@ -17,10 +17,10 @@ READING = (
 )
 
 
-def reading(number: int, start: datetime = START) -> str:
+def reading(number: int, start: datetime = START, vehicles: int = VEHICLES) -> str:
     """The reading of this number: vehicles in turn, each a second later than before."""
-    step, vehicle = divmod(number, VEHICLES)
-    at = (start + timedelta(seconds=step, milliseconds=vehicle)).isoformat()
+    step, vehicle = divmod(number, vehicles)
+    at = (start + timedelta(seconds=step, milliseconds=vehicle % 1_000)).isoformat()
     return READING % (vehicle, at, number % 1_000_000, number % 90, number % 360, 10_000 + step)
 
 
