@@ -1,6 +1,7 @@
 """28 real drives, posted as trips, beside a calculation that shares nothing with ours."""
 
 import json
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,8 @@ import pytest
 
 from accounts.tests.people import DEVICE_VEHICLE_ID, People
 from fleet_manager.env import CHECKOUT
-from telemetry.samples import EARTH_KM
+from telemetry.samples import EARTH_KM, Sample, distance_km
+from telemetry.segments import find_segments
 from telemetry.trip_scoring import score_trip
 from telemetry.trips import submit_trip
 from vehicle_management.tests.factories import VehicleFactory
@@ -110,3 +112,31 @@ def test_the_axis_of_the_real_drives_is_the_one_that_follows_the_speed():
     assert change.corr(drives.accel_x - drives.grav_x) < 0.2
     assert drives.accel_z.mean() == pytest.approx(0.99, abs=0.01)
     assert drives[["accel_x", "accel_y"]].mean().abs().max() < 0.05
+
+
+@pytest.mark.parametrize("tells_speed", [True, False])
+def test_the_real_drives_are_found_again_in_their_plain_readings(tells_speed):
+    """Drives 4 and 5 are one trip (153 s lie between them), 15 is two (8 min of standing); 3, 12 and 32 lead
+    nowhere, and 28 takes 54 s. Positions alone tell as many.
+    """
+    told = real_drives()
+    samples = [
+        Sample(
+            at=row.time.to_pydatetime(),
+            latitude=row.gps_lat,
+            longitude=row.gps_long,
+            speed_kmh=row.speed_mph * 1.609344 if tells_speed else None,
+        )
+        for row in told.assign(time=pd.to_datetime(told.time_utc)).itertuples()
+    ]
+
+    segments = find_segments(samples, now=samples[-1].at + timedelta(days=1))
+
+    trips = [one for one in segments if one.kind == "TRIP"]
+    drives = [set(told.drive[trip.first : trip.last]) for trip in trips]
+    assert len(trips) == 24
+    assert drives.count({4, 5}) == 1
+    assert drives.count({15}) == 2
+    assert set.union(*drives) == set(told.drive) - {3, 12, 28, 32}
+    way = sum(distance_km(samples[trip.first : trip.last + 1]) for trip in trips)
+    assert way == pytest.approx(told.distance_miles.sum() * 1.609344, rel=0.05)
