@@ -8,14 +8,12 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections, transaction
 from django.utils import timezone
-from redis.exceptions import RedisError
 
 from accounts.models import Fleet
-from api_pattern.exceptions import Unavailable
 from api_pattern.outages import is_away
-from msg_pattern.bus import Bus, BusError
+from msg_pattern.bus import Bus
 from msg_pattern.messages import Channel
-from telemetry.acceptance import GROUP, backlog
+from telemetry.acceptance import GROUP
 from telemetry.simulation.simulator import Simulator
 from telemetry.simulation.vehicles import Known
 from vehicle_management.models import Vehicle
@@ -68,19 +66,6 @@ def wait_until_stored(bus: Bus) -> bool:
         if not waiting.entries or waiting.oldest_s < waited:
             return True
         time.sleep(0.1)
-    return False
-
-
-def is_full(bus: Bus) -> bool:
-    """Whether so much waits on the bus that nobody may add to it. Raises BusError where it is away."""
-    try:
-        if backlog.is_due:
-            backlog.look(bus)
-        backlog.refuse_when_full()
-    except Unavailable:
-        return True
-    except RedisError as error:
-        raise BusError(str(error)) from error
     return False
 
 

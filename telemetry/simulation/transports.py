@@ -15,7 +15,6 @@ from telemetry.simulation.http import Answered, Api, Away
 from telemetry.simulation.mishaps import Reading
 
 SENDER = "simulator"
-FULL_WAIT_S = 2.0
 NAMED = re.compile(r"readings\[(\d+)\]")
 
 __all__ = ["Away", "BusTransport", "HttpTransport", "Refused", "Sent", "Transport"]
@@ -43,15 +42,14 @@ class Transport(Protocol):
 
 
 class BusTransport:
-    """``is_full`` tells whether so much waits on the bus already that nobody may add to it."""
+    """``check`` raises OSError where so much waits on the bus already that nobody may add to it."""
 
-    def __init__(self, bus: Bus, *, is_full: Callable[[], bool]) -> None:
-        self._bus, self._is_full = bus, is_full
+    def __init__(self, bus: Bus, *, check: Callable[[], None]) -> None:
+        self._bus, self._check = bus, check
 
     def send(self, readings: Sequence[Reading]) -> Sent:
-        if self._is_full():
-            raise Away("More readings wait on the bus than may.", FULL_WAIT_S)
         try:
+            self._check()
             self._bus.append(Channel.TELEMETRY_RAW, self._entries(readings))
         except OSError as error:
             raise Away(str(error)) from error

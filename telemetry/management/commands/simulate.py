@@ -17,9 +17,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from msg_pattern.bus import get_bus
+from telemetry.room import refuse_when_full
 from telemetry.simulated_vehicles import (
     Neighbours,
-    is_full,
     known_of,
     load_vehicles,
     make_missing,
@@ -98,7 +98,7 @@ class Command(BaseCommand):
         heard: SimpleQueue[Any] = SimpleQueue()
         orders = BusOrders(bus, heard.put, self.stopping)
         orders.start()
-        outbox = Outbox(BusTransport(bus, is_full=partial(is_full, bus)))
+        outbox = Outbox(BusTransport(bus, check=partial(refuse_when_full, bus)))
         look = Neighbours(self.options.fleet_id, self.options.vehicles)
         return self._simulator(known, outbox, orders=heard, post=orders.answer, look=look)
 
