@@ -27,8 +27,9 @@ class HeldShards:
     def consumers(self) -> Iterator[Consumer]:
         """Those of the shards that are ours now; the locks are looked after on the way."""
         if self._bus.assigns:
-            # The bus itself shares out what there is among the group.
-            self._consumers.setdefault(0, self._bus.consume(self._channel, group=self._group))
+            # The bus itself shares out what there is among the group; each consumer is one more member.
+            if not self._consumers:
+                self._consumers[0] = self._bus.consume(self._channel, group=self._group)
         else:
             self._look_after_locks()
         yield from list(self._consumers.values())

@@ -81,7 +81,7 @@ class Address:
             raise ValueError("MESSAGE_BUS_URL names no Kafka server; kafka://host:9092,host:9092 would.")
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         own = {name: options.pop(name, None) for name in ("partitions", "replication", "retention_ms")}
-        if unknown := [name for name in options if "." not in name]:
+        if unknown := [name for name in options if "." not in name and name != "debug"]:
             raise ValueError(
                 f"MESSAGE_BUS_URL has the option “{unknown[0]}”; it should be partitions, replication, "
                 "retention_ms or one of librdkafka's, such as security.protocol."
