@@ -23,16 +23,22 @@ class _Echo:
 
 def csv_of(listing: Listing, name: str) -> SteadyResponse:
     """Everything that the listing's filters find, with the columns that the person sees."""
-    return csv_answer(_lines(listing.columns, listing.ordered), name)
+    return csv_answer(csv_lines(listing.columns, _pieces(listing.ordered)), name)
 
 
-def _lines(columns: Iterable[Column], rows: QuerySet) -> Iterator[str]:
+def _pieces(rows: QuerySet) -> Iterator[list[Any]]:
+    found = rows.iterator(AT_ONCE)
+    while some := list(islice(found, AT_ONCE)):
+        yield some
+
+
+def csv_lines(columns: Iterable[Column], pieces: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """A line of the columns' names, then the rows, piece by piece."""
     columns = list(columns)
     writer = csv.writer(_Echo())
     yield "\ufeff" + writer.writerow([column.name for column in columns])
-    found = rows.iterator(AT_ONCE)
-    while some := list(islice(found, AT_ONCE)):
-        yield "".join(writer.writerow([_cell(column.value(row)) for column in columns]) for row in some)
+    for rows in pieces:
+        yield "".join(writer.writerow([_cell(column.value(row)) for column in columns]) for row in rows)
 
 
 def _cell(value: Any) -> Any:

@@ -24,7 +24,8 @@ COLOURS = {
     "created": "blue", "complete": "green", "canceled": "gray",
     "UPLOADED": "azure", "READING": "azure", "REVIEW": "yellow", "APPLYING": "blue", "APPLIED": "green",
     "FAILED": "red", "REVERTED": "gray",
-    "PENDING": "azure", "DONE": "green", "PARKED": "red",
+    "PENDING": "azure", "PROCESSING": "blue", "COMPLETED": "green", "DONE": "green", "PARKED": "red",
+    "POSTED": "blue", "FOUND": "gray", "WRITING": "azure", "STORED": "gray", "RESTORED": "green",
     "DEBUG": "gray", "INFO": "azure", "WARNING": "yellow", "ERROR": "red",
     "unchanged": "gray", "repeated": "purple", "updated": "blue", "failed": "red",
     "ADMINISTRATOR": "purple", "MANAGER": "blue", "OPERATOR": "green",
@@ -50,6 +51,11 @@ def short_number(value: float) -> str:
     return number(value, len(text.partition(".")[2]))
 
 
+def minus(told: str) -> str:
+    """A number below 0 with the sign that is as wide as its plus."""
+    return told.replace("-", "−")
+
+
 def measure(value: float | None, unit: str, person: User, decimals: int = 0) -> SafeString:
     if value is None:
         return NOTHING
@@ -66,6 +72,22 @@ def meter(value: float | None, label: str = "") -> SafeString:
         '<span class="meter meter-{}"><progress max="100" value="{}" aria-label="{}"></progress>'
         '<span class="meter-number">{}<span class="unit">%</span></span></span>',
         level, f"{value:.0f}", label, number(value),
+    )  # fmt: skip
+
+
+def score_level(value: float) -> str:
+    """How good a safety score is, as colours tell it."""
+    return "high" if value >= 85 else "middle" if value >= 65 else "low"
+
+
+def score(value: float | None) -> SafeString:
+    """A safety score as a bar with its number."""
+    if value is None:
+        return NOTHING
+    return format_html(
+        '<span class="meter meter-{} score-cell"><progress max="100" value="{}" aria-hidden="true"></progress>'
+        '<span class="meter-number">{}</span></span>',
+        score_level(value), f"{value:.0f}", number(value, 0 if float(value).is_integer() else 1),
     )  # fmt: skip
 
 
@@ -91,6 +113,15 @@ def link(address: str, text: Any, extra: str = "") -> SafeString:
 
 def exact(at: datetime) -> str:
     return str(formats.date_format(timezone.localtime(at), "j M Y, H:i:s T"))
+
+
+def moment(at: datetime) -> str:
+    """To the minute, in the person's time zone."""
+    return str(formats.date_format(timezone.localtime(at), "j M Y, H:i"))
+
+
+def clock(at: datetime) -> str:
+    return str(formats.date_format(timezone.localtime(at), "H:i:s"))
 
 
 def day(value: date) -> str:
@@ -146,6 +177,16 @@ def plain(value: Any) -> str:
     if isinstance(value, int | float):
         return short_number(value)
     return str(value)
+
+
+def hours(seconds: float | None) -> str | SafeString:
+    """A drive's length: “12 min”, “3 h 05”."""
+    if seconds is None:
+        return NOTHING
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return _("%(n)d min") % {"n": minutes} if seconds >= 60 else _("%(n)d s") % {"n": seconds}
+    return _("%(hours)s h %(minutes)02d") % {"hours": number(minutes // 60), "minutes": minutes % 60}
 
 
 def duration(seconds: float) -> str:

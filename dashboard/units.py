@@ -47,3 +47,9 @@ def to_shown(value: float, unit: str, person: User) -> float:
 def to_stored(value: float, unit: str, person: User) -> float:
     found = conversion(unit, person)
     return round(found.to_stored(value), 6) if found else value
+
+
+def line(unit: str, person: User) -> tuple[float, float]:
+    """Factor and offset of what is shown: ``shown = factor * stored + offset``, for scripts."""
+    offset = to_shown(0, unit, person)
+    return to_shown(1, unit, person) - offset, offset

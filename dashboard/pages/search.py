@@ -17,7 +17,18 @@ from task_management.models import Task
 from vehicle_management.models import Vehicle
 
 PER_KIND = 5
-TABLES = ("vehicles", "customers", "files", "tasks", "firings")
+TABLES = (
+    "vehicles",
+    "customers",
+    "files",
+    "tasks",
+    "firings",
+    "performance",
+    "driver-scores",
+    "vehicle-scores",
+    "trips",
+    "parked",
+)
 
 
 class Search(Page):

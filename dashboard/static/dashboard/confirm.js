@@ -1,4 +1,4 @@
-// Asks before what cannot be undone: <form data-confirm="Delete “x”?" data-confirm-do="Delete">.
+// Asks before what cannot be undone: <form data-confirm="Delete “x”?" data-confirm-do="Delete">, or the same on a button.
 // The question names the thing; Escape and a click beside the dialog change nothing.
 
 const dialog = document.createElement("dialog");
@@ -17,9 +17,11 @@ const [no, yes] = dialog.querySelectorAll("button");
 
 let asked = null;
 
+const questionOf = (form, submitter) => submitter?.dataset.confirm || form.dataset.confirm;
+
 function ask(form, submitter) {
   asked = { form, submitter };
-  question.textContent = form.dataset.confirm;
+  question.textContent = questionOf(form, submitter);
   no.textContent = document.documentElement.dataset.wordCancel || "Cancel";
   yes.textContent = form.dataset.confirmDo || submitter?.textContent.trim() || "OK";
   if (!dialog.isConnected) document.body.append(dialog);
@@ -29,7 +31,7 @@ function ask(form, submitter) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!form.dataset.confirm || asked?.isConfirmed) return;
+  if (!questionOf(form, event.submitter) || asked?.isConfirmed) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   ask(form, event.submitter);

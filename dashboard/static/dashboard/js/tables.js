@@ -83,7 +83,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const told = asked ? new URLSearchParams(asked) : query;
   if (!form || event.detail.requestConfig?.elt === form) return;
   for (const field of form.querySelectorAll("[name]")) {
-    if (field !== document.activeElement && field.type !== "hidden") field.value = told.get(field.name) || "";
+    const value = told.get(field.name) || "";
+    if (field.type === "radio") field.checked = value ? field.value === value : field.defaultChecked;
+    else if (field !== document.activeElement && field.type !== "hidden") field.value = value;
   }
 });
 
