@@ -163,6 +163,12 @@ CELERY_BEAT_SCHEDULE = {
     "work-actions": {"task": "rules.tasks.work_actions", "schedule": 3.0, "options": {"expires": 6}},
     "forget-states": {"task": "rules.tasks.forget_states", "schedule": 300.0, "options": {"expires": 150}},
     "roll-up": {"task": "telemetry.tasks.roll_up", "schedule": 10.0, "options": {"expires": 20}},
+    "keep-days": {"task": "telemetry.tasks.keep_days", "schedule": 3600.0, "options": {"expires": 1800}},
+    "restore-archives": {
+        "task": "telemetry.tasks.restore_archives",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "score-trips": {"task": "telemetry.tasks.score_trips", "schedule": 5.0, "options": {"expires": 10}},
     "find-trips": {"task": "telemetry.tasks.find_trips", "schedule": 30.0, "options": {"expires": 30}},
     "prune-change-batches": {

@@ -272,6 +272,7 @@ class Archive(models.Model):
     class Status(models.TextChoices):
         WRITING = "WRITING", _("being written")
         STORED = "STORED", _("stored")
+        RESTORING = "RESTORING", _("being restored")
         RESTORED = "RESTORED", _("restored")
 
     fleet = models.ForeignKey(
@@ -285,14 +286,19 @@ class Archive(models.Model):
     readings = models.PositiveBigIntegerField(_("readings"), default=0)
     size = models.PositiveBigIntegerField(_("bytes"), default=0)
     sha256 = models.CharField(max_length=64, blank=True, default="")
-    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.WRITING)
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.WRITING)
     created_at = models.DateTimeField(auto_now_add=True)
-    restored_until = models.DateTimeField(null=True, help_text=_("Restored readings stay until then."))
+    restored_until = models.DateTimeField(
+        _("restored until"), null=True, help_text=_("Restored readings stay until then.")
+    )
+    reason = models.TextField(
+        _("reason"), blank=True, default="", help_text=_("Why it could not be restored.")
+    )
 
     objects = models.Manager.from_queryset(ArchiveQuerySet)()
 
     class Meta:
-        ordering = ("-day", "fleet", "-id")
+        ordering = ("-day", "-id")
         verbose_name = _("archive")
         verbose_name_plural = _("archives")
         indexes = (models.Index(fields=("day",), name="archive_day"),)

@@ -116,10 +116,17 @@ def storing_readings(
 
 def _insert(rows: Sequence[Report]) -> set[tuple[int, int]]:
     fields = [_fields(row) for row in rows]
-    columns: list[list[Any]] = [list(column) for column in zip(*fields, strict=True)]
+    columns = [_of_one_type(column) for column in zip(*fields, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(INSERT, columns)
         return {(vehicle, round(at.timestamp() * 1000)) for vehicle, at in cursor.fetchall()}
+
+
+def _of_one_type(column: Sequence[Any]) -> list[Any]:
+    """An array's values are all of one type, while JSON tells the same field as 5 and as 5.5."""
+    if float not in set(map(type, column)):
+        return list(column)
+    return [float(value) if isinstance(value, int) else value for value in column]
 
 
 def _fields(row: Report) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -55,11 +55,19 @@ SENT = PolymorphicProxySerializer(
 )
 
 
-class TelemetryView(APIView):
-    """Readings and trips."""
+class IngestView(APIView):
+    """Who sends is judged here and in the hot route alike; what is refused is counted."""
 
-    # Operators may not; who sends is judged here and in the hot route alike.
     permission_classes = ()
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        metrics.readings_refused.labels(str(response.status_code)).inc()
+        return response
+
+
+class TelemetryView(IngestView):
+    """Readings and trips."""
 
     @extend_schema(
         operation_id="telemetry_send",
@@ -84,16 +92,14 @@ class TelemetryView(APIView):
         return Response({"status": "QUEUED", "accepted": count}, status=202)
 
 
-class TrackerView(APIView):
+class TrackerView(IngestView):
     """Phones and trackers that speak OsmAnd's form or Traccar Client's: a key stands in the address."""
-
-    permission_classes = ()
 
     @extend_schema(
         operation_id="telemetry_osmand",
         summary="Report a position as OsmAnd and Traccar Client do",
         description="`?key=…&id=…&lat=…&lon=…&speed=…` (knots); the key may stand in the header as elsewhere.",
-        responses={202: AcceptedSerializer, 422: OpenApiResponse(description="A parameter is wrong.")},
+        responses={202: AcceptedSerializer},
         request=None,
     )
     def post(self, request: Request) -> Response:
@@ -106,7 +112,11 @@ class TrackerView(APIView):
         metrics.readings_accepted.labels("osmand").inc(count)
         return Response({"status": "QUEUED", "accepted": count}, status=202)
 
-    @extend_schema(exclude=True)
+    @extend_schema(
+        operation_id="telemetry_osmand_in_the_address",
+        summary="Report a position in the address alone",
+        responses={202: AcceptedSerializer},
+    )
     def get(self, request: Request) -> Response:
         return self.post(request)
 

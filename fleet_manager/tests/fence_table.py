@@ -28,8 +28,8 @@ MANAGERS_WRITE      = " 401   403   200   200   404   403   200   403   403"  # 
 SEEING_ITS_VEHICLE  = " 401   403   201   201   422   403   201   403   403"  # fmt: skip
 OPERATORS_TOO       = " 401   200   200   200   404   403   200   403   403"  # fmt: skip
 DEVICES_TOO         = " 401   403   200   200   404   403   200   403   200"  # fmt: skip
-OPERATORS_TOO       = " 401   200   200   200   404   403   200   403   403"  # fmt: skip
 MANAGERS_DROP       = " 401   403   204   204   404   403   204   403   403"  # fmt: skip
+SENDING_READINGS    = " 401   403   202   202   422   403   202   202   202"  # fmt: skip
 EVERYONE            = " 200   200   200   200   200   200   200   200   200"  # fmt: skip
 NOT_ALLOWED         = " 405   405   405   405   405   405   405   405   405"  # fmt: skip
 NOT_FOUND           = " 404   404   404   404   404   404   404   404   404"  # fmt: skip
@@ -95,6 +95,9 @@ API: dict[str, str] = {
     "GET /api/v1/attribute-types": ALL_LIST,
     "PATCH /api/v1/attribute-types/{name}": ADMINISTRATORS_READ,
     # readings and reports
+    "POST /api/v1/telemetry": SENDING_READINGS,
+    "GET /api/v1/telemetry/osmand": SENDING_READINGS.replace("202", "422"),
+    "POST /api/v1/telemetry/osmand": SENDING_READINGS.replace("202", "422"),
     "GET /api/v1/telemetry/{vehicle_id}/latest": WHO_SEES_IT,
     "GET /api/v1/telemetry/{vehicle_id}/history": WHO_SEES_IT,
     "GET /api/v1/analytics/vehicle/{vehicle_id}/metrics": WHO_SEES_IT,
@@ -104,6 +107,12 @@ API: dict[str, str] = {
     "GET /api/v1/analytics/drivers": ALL_LIST,
     "GET /api/v1/analytics/vehicles/scores": ALL_LIST,
     "GET /api/v1/analytics/scores": ALL_LIST,
+    # archives
+    "GET /api/v1/archives": ALL_LIST,
+    "GET /api/v1/archives/{pk}": WHO_SEES_THE_FILE,
+    "POST /api/v1/archives/{pk}/restore": ADMINISTRATORS_READ.replace("200", "202"),
+    "GET /api/v1/fleet/{fleet_id}/retention": THOSE_OF_THE_FLEET,
+    "PUT /api/v1/fleet/{fleet_id}/retention": ADMINISTRATORS_READ,
     # trips
     "GET /api/v1/trips": ALL_LIST,
     "GET /api/v1/trips/{trip_id}/track": WHO_SEES_IT,
@@ -155,6 +164,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "/api/v1/memberships/{pk}": lambda world: world.membership.pk,
     "/api/v1/api-keys/{pk}": lambda world: world.key.pk,
     "{vehicle_id}": lambda world: world.vehicle.vehicle_id,
+    "/api/v1/archives/{pk}": lambda world: world.archive.pk,
     "{customer_id}": lambda world: world.customer.pk,
     "{trip_id}": lambda world: world.trip.pk,
     "{name}": lambda world: world.attribute_type.name,
@@ -195,7 +205,9 @@ BODIES: dict[str, Callable[[World], Any]] = {
     "PUT /api/v1/api-keys/{pk}": lambda world: {"name": "x", "scopes": ["read"]},
     "POST /api/v1/fleet": lambda world: {"fleet_id": "fleet-west", "fleet_name": "West"},
     "PUT /api/v1/fleet/{fleet_id}": lambda world: {"fleet_name": "West"},
+    "PUT /api/v1/fleet/{fleet_id}/retention": lambda world: {"days": 30},
     "POST /api/v1/vehicles": lambda world: {"vehicle_id": "new", "fleet_id": world.people.north.fleet_id},
+    "POST /api/v1/telemetry": lambda world: {"vehicle_id": world.vehicle.vehicle_id, "speed_kmh": 30},
     "PUT /api/v1/vehicles/{vehicle_id}": lambda world: {
         "fleet_id": world.people.north.fleet_id,
         "plate": "N 2",

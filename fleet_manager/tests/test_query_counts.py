@@ -6,6 +6,7 @@
 import json
 import os
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from fleet_manager.tests.test_fence import path_of
 from fleet_manager.tests.world import PATTERN, World
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from task_management.models import Task, TaskComment
+from telemetry.models import Archive
 from telemetry.tests.trips import make_trip
 from vehicle_management.models import AttributeType, Vehicle, VehicleChange, VehicleStatus
 
@@ -113,6 +115,11 @@ def add_attribute_type(world: World, number: int) -> None:
     AttributeType.objects.create(name=f"a{number}", kind="number")
 
 
+def add_archive(world: World, number: int) -> None:
+    day, name = date(2026, 1, 1) + timedelta(days=number), f"archives/north/{number}.parquet"
+    Archive.objects.create(fleet=world.people.north, day=day, name=name, status="STORED")
+
+
 FILLERS: dict[str, Callable[[World, int], None]] = {
     "/api/v1/users": add_user,
     "/api/v1/memberships": add_membership,
@@ -131,6 +138,7 @@ FILLERS: dict[str, Callable[[World, int], None]] = {
     "/api/v1/logs": add_firing,
     "/api/v1/files": add_upload,
     "/api/v1/trips": add_trip,
+    "/api/v1/archives": add_archive,
 }
 # The rows of a file are no rows of a table: one chunk holds thousands.
 NOT_BY_ROW = {"/api/v1/files/{pk}/rows"}

@@ -4,7 +4,7 @@ import gzip
 import io
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -20,7 +20,7 @@ from file_manager import storage
 from file_manager.models import Upload, UploadFaultGroup
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from task_management.models import Task
-from telemetry.models import Trip
+from telemetry.models import Archive, Trip
 from telemetry.tests.factories import store
 from telemetry.tests.trips import make_trip
 from vehicle_management.models import AttributeType, Vehicle, VehicleChange, VehicleStatus
@@ -51,6 +51,7 @@ class World:
     rule: Rule
     firing: Firing
     trip: Trip
+    archive: Archive
     upload: Upload
     key: ApiKey
     membership: Membership
@@ -78,6 +79,12 @@ class World:
             task=task,
             rule=rule,
             firing=_firing(rule, vehicle),
+            archive=Archive.objects.create(
+                fleet=people.north,
+                day=date(2026, 3, 2),
+                name="archives/north/2026-03-02.parquet",
+                status="STORED",
+            ),
             trip=make_trip(vehicle, driver_id="D-1", body=gzip.compress(json.dumps(TRIP).encode())),
             upload=upload,
             key=people.read_key,

@@ -205,17 +205,31 @@ class Migration(migrations.Migration):
                         choices=[
                             ("WRITING", "being written"),
                             ("STORED", "stored"),
+                            ("RESTORING", "being restored"),
                             ("RESTORED", "restored"),
                         ],
                         default="WRITING",
-                        max_length=8,
+                        max_length=12,
                         verbose_name="status",
                     ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "restored_until",
-                    models.DateTimeField(help_text="Restored readings stay until then.", null=True),
+                    models.DateTimeField(
+                        help_text="Restored readings stay until then.",
+                        null=True,
+                        verbose_name="restored until",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.TextField(
+                        blank=True,
+                        default="",
+                        help_text="Why it could not be restored.",
+                        verbose_name="reason",
+                    ),
                 ),
                 (
                     "fleet",
@@ -231,7 +245,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "archive",
                 "verbose_name_plural": "archives",
-                "ordering": ("-day", "fleet", "-id"),
+                "ordering": ("-day", "-id"),
                 "indexes": [models.Index(fields=["day"], name="archive_day")],
             },
         ),

@@ -167,7 +167,11 @@ def test_a_history_can_be_taken_away_as_csv(people, vehicle):
     assert content_type == "text/csv; charset=utf-8"
     first, second = csv.DictReader(io.StringIO(content.decode()))
     assert first["timestamp"] == "2026-03-02T12:01:00Z"
-    assert (first["latitude"], first["speed_kmh"], first["odometer_km"]) == ("4.711000", "42.3", "10412.123456")
+    assert (first["latitude"], first["speed_kmh"], first["odometer_km"]) == (
+        "4.711000",
+        "42.3",
+        "10412.123456",
+    )
     assert '"driver": "Ana"' in first["attributes"]
     assert (second["latitude"], second["speed_kmh"]) == ("-0.000001", "")
 
