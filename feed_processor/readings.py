@@ -66,6 +66,7 @@ def take_readings(consumer: Consumer, entries: Sequence[Entry]) -> int:
         stored = _store_all(batch)
     consumer.acknowledge(entries)
     metrics.readings_drained.inc(len(batch.told))
+    metrics.readings_accepted.labels("bus").inc(sum(not told.entry.sender for told in batch.told))
     metrics.readings_stored.inc(stored)
     metrics.readings_repeated.inc(len(batch.told) - stored)
     metrics.entries_parked.inc(len(batch.refused))

@@ -230,6 +230,24 @@ def test_late_and_repeated_readings_are_stored_once_and_the_first_wins(bus, vehi
     assert VehicleStatus.objects.get().speed_kmh == 50
 
 
+def test_late_readings_may_tell_whole_numbers_beside_others(bus, vehicle):
+    say(bus, {"vehicle_id": "VH-1", "timestamp": LATER, "battery_pct": 4})
+    late = [
+        {"vehicle_id": "VH-1", "timestamp": AT, "battery_pct": 5, "g_force_long": 0, "odometer_km": 10},
+        {
+            "vehicle_id": "VH-1",
+            "timestamp": EARLIER,
+            "battery_pct": 5.5,
+            "g_force_long": -0.25,
+            "odometer_km": 9.5,
+        },
+    ]
+    say(bus, json.dumps(late).encode())
+    assert reasons() == []
+    stored = Reading.objects.order_by("recorded_at").values_list("battery_pct", "g_force_long", "odometer_km")
+    assert list(stored) == [(5.5, -0.25, 9.5), (5, 0, 10), (4, None, None)]
+
+
 def test_a_time_is_kept_to_the_millisecond(bus, vehicle):
     for micros in (123_000, 123_999, 124_000):
         say(bus, {"vehicle_id": "VH-1", "timestamp": NOON.replace(microsecond=micros).isoformat()})
