@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -83,6 +83,11 @@ def _measure_chart(
         "engine_temp_c": _("No engine temperature was reported in this time."),
     }
     return Chart(metric, label, units.shown_unit(unit, me), spec, nothing[metric])
+
+
+def score_charts(me: User, fleet: Fleet | None, span: Range, **of: Any) -> list[Chart]:
+    """None for a day or less: one point says no more than the number does."""
+    return [score_chart(me, fleet, span, **of)] if span.end - span.start > timedelta(days=1) else []
 
 
 def score_chart(me: User, fleet: Fleet | None, span: Range, **of: Any) -> Chart:

@@ -1,15 +1,19 @@
-"""Tables as CSV."""
+"""Tables as CSV, and where the API gives readings as files."""
 
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from api_pattern.streaming import SteadyResponse, csv_answer, safe_cell
+from dashboard.report_range import Range
 from dashboard.tables import Column, Listing
+from vehicle_management.models import Vehicle
 
 AT_ONCE = 1_000
 
@@ -45,3 +49,14 @@ def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return "" if value is None else safe_cell(value)
+
+
+def exports_of(vehicle: Vehicle, span: Range) -> list[tuple[str, str, str]]:
+    """The readings of the span as files: which, what it is good for, and the address that gives it."""
+    from_api = f"/api/v1/telemetry/{quote(vehicle.vehicle_id, safe='')}/history?{span.api_query}"
+    forms = (
+        ("CSV", _("for a spreadsheet"), "csv"),
+        ("Parquet", _("for pandas, DuckDB, Spark"), "parquet"),
+        ("GPX", _("for a map"), "gpx"),
+    )
+    return [(name, told, f"{from_api}&format={form}") for name, told, form in forms]

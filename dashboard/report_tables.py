@@ -47,6 +47,11 @@ def vehicle_rows(me: User, fleet: Fleet | None, start: datetime, end: datetime) 
     return [_vehicle_row(vehicle, sums.get(vehicle.pk, {}), longest) for vehicle in vehicles]
 
 
+def vehicle_row(vehicle: Vehicle, start: datetime, end: datetime) -> VehicleRow:
+    sums = sums_of([vehicle.pk], start, end).get(vehicle.pk, {})
+    return _vehicle_row(vehicle, sums, distance_km(sums))
+
+
 def _vehicle_row(vehicle: Vehicle, sums: dict[str, Any], longest: float) -> VehicleRow:
     return VehicleRow(
         vehicle_id=vehicle.vehicle_id,

@@ -91,6 +91,22 @@ def score(value: float | None) -> SafeString:
     )  # fmt: skip
 
 
+def harsh(trip: Any) -> SafeString:
+    """How many episodes of each kind, as marks."""
+    marks = (
+        (trip.harsh_braking_episodes, "tabler-circle-arrow-down", "text-red", _("harsh brakings")),
+        (trip.rapid_accel_episodes, "tabler-circle-arrow-up", "text-purple", _("rapid accelerations")),
+    )
+    told = [
+        format_html('<span class="harsh" title="{} {}">{}{}</span>', count, label, icon(name, tone), count)
+        for count, name, tone, label in marks
+        if count
+    ]
+    if told:
+        return format_html("{}" * len(told), *told)
+    return NOTHING if trip.safety_score is None else format_html('<span class="text-secondary">0</span>')
+
+
 def badge(code: str, label: str) -> SafeString:
     colour = COLOURS.get(code, "gray")
     return format_html('<span class="tag tag-{}"><i class="tag-dot"></i>{}</span>', colour, label)

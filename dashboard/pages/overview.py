@@ -15,10 +15,15 @@ from dashboard.pages.base import Page
 from dashboard.pages.files import uploads_seen_by
 from dashboard.pages.firings import firings_seen_by
 from dashboard.pages.tasks import tasks_seen_by, today
+from dashboard.pages.trips import trips_between, trips_seen_by
+from dashboard.report_range import range_of
+from dashboard.report_tiles import tiles_of
 from dashboard.shown import COLOURS, VEHICLE_LABELS
 from file_manager.models import Upload
 from rules.models import FiringAction
 from task_management.models import Task
+from telemetry.models import ParkedEntry, Trip
+from telemetry.scoring import BEST
 from vehicle_management.live import told_status
 from vehicle_management.models import Vehicle
 
@@ -56,6 +61,7 @@ class Overview(Page):
             .filter(created_at__gte=timezone.now() - LATELY)
             .order_by("-pk")[:LISTED],
             "firings": firings_seen_by(self.me).order_by("-pk")[:LISTED],
+            "driving": self._driving(),
             "hour": timezone.localtime().hour,
         }
         return self.show("overview.html", context)
@@ -87,6 +93,16 @@ class Overview(Page):
             )
             at += width
         return pieces
+
+    def _driving(self) -> dict[str, Any]:
+        """How safely was driven lately: the report's numbers, and the trips that one should look at."""
+        span = range_of({})
+        trips = trips_between(trips_seen_by(self.me), span.start, span.end)
+        harsh = trips.filter(status=Trip.Status.COMPLETED, safety_score__lt=BEST)
+        return {
+            "tiles": tiles_of(self.me, None, span),
+            "worst": harsh.order_by("safety_score", "-began_at")[:LISTED],
+        }
 
     def _task_counts(self) -> dict[str, int]:
         now, end = today()
@@ -143,6 +159,13 @@ class Overview(Page):
                     "red",
                 ),
                 Need(
+                    self._unscored(),
+                    _("trips could not be scored"),
+                    f"{reverse('trips')}?range=7d&status=FAILED",
+                    "tabler-route-off",
+                    "red",
+                ),
+                Need(
                     actions.values("firing").distinct().count(),
                     _("firings with failed actions"),
                     f"{reverse('firings')}?failing=true",
@@ -150,4 +173,19 @@ class Overview(Page):
                     "red",
                 ),
             ]
+        if self.me.is_administrator:
+            needs.append(
+                Need(
+                    ParkedEntry.objects.visible_to(self.me).count(),
+                    _("parked entries"),
+                    reverse("parked"),
+                    "tabler-mailbox",
+                    "yellow",
+                )
+            )
         return needs
+
+    def _unscored(self) -> int:
+        span = range_of({})
+        failed = trips_between(trips_seen_by(self.me), span.start, span.end).filter(status=Trip.Status.FAILED)
+        return int(failed.count())

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from accounts.fleets import named_fleet
 from accounts.models import Fleet, User
 from api_pattern.parsers import is_storable_text
-from dashboard.chart_specs import score_chart, vehicle_charts
+from dashboard.chart_specs import score_charts, vehicle_charts
+from dashboard.exports import exports_of
 from dashboard.pages.base import Page
 from dashboard.pages.vehicle_table import fleet_choices
 from dashboard.report_range import BUCKETS, LABELS, Range, range_of
@@ -152,8 +153,8 @@ class Scores(ReportPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         listing = league(request, self.report, self.by)
-        chart = score_chart(self.me, self.report.fleet, self.report.span)
-        return self.show_report("scores", {"listing": listing, "by": self.by, "charts": [chart]})
+        charts = score_charts(self.me, self.report.fleet, self.report.span)
+        return self.show_report("scores", {"listing": listing, "by": self.by, "charts": charts})
 
 
 class ScoresCsv(Scores):
@@ -170,10 +171,11 @@ class Charts(ReportPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         report, asked = self.report, request.GET.get("vehicle_id", "").strip()
         vehicle = self._named(asked) if asked else self._usual()
-        context: dict[str, Any] = {"vehicle": vehicle, "asked": asked, "charts": [], "scores": []}
+        context: dict[str, Any] = {"vehicle": vehicle, "asked": asked}
         if vehicle is not None:
             context["charts"] = vehicle_charts(vehicle, self.me, report.span)
-            context["scores"] = [score_chart(self.me, None, report.span, vehicle_id=vehicle.vehicle_id)]
+            context["scores"] = score_charts(self.me, None, report.span, vehicle_id=vehicle.vehicle_id)
+            context["exports"] = exports_of(vehicle, report.span)
         return self.show_report("charts", context)
 
     def _seen(self) -> QuerySet[Vehicle]:

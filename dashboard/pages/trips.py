@@ -7,7 +7,6 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,7 +17,7 @@ from dashboard import shown
 from dashboard.exports import csv_of
 from dashboard.pages.reports import Report, ReportPage
 from dashboard.report_tables import vehicle_link
-from dashboard.shown import NOTHING, badge, hours, icon, link, measure, moment
+from dashboard.shown import NOTHING, badge, hours, link, measure, moment
 from dashboard.tables import Column, Facet, Listing, Table
 from telemetry.models import Trip
 
@@ -47,22 +46,6 @@ class TripFilters(filters.FilterSet):
 
 def trip_link(trip: Any, text: Any = None) -> SafeString:
     return link(reverse("trip", args=[trip.pk]), text or moment(trip.began_at), "fw-medium")
-
-
-def harsh_cell(trip: Trip) -> SafeString:
-    """How many episodes of each kind, as marks."""
-    marks = (
-        (trip.harsh_braking_episodes, "tabler-circle-arrow-down", "text-red", _("harsh brakings")),
-        (trip.rapid_accel_episodes, "tabler-circle-arrow-up", "text-purple", _("rapid accelerations")),
-    )
-    told = [
-        format_html('<span class="harsh" title="{} {}">{}{}</span>', count, label, icon(name, tone), count)
-        for count, name, tone, label in marks
-        if count
-    ]
-    if told:
-        return format_html("{}" * len(told), *told)
-    return NOTHING if trip.safety_score is None else format_html('<span class="text-secondary">0</span>')
 
 
 def is_under_way(trip: Trip) -> bool:
@@ -116,7 +99,7 @@ TRIPS = Table(
             "harsh_events",
             gettext_lazy("Harsh events"),
             lambda trip: trip.harsh_braking_episodes + trip.rapid_accel_episodes,
-            lambda trip, me: harsh_cell(trip),
+            lambda trip, me: shown.harsh(trip),
             "harsh",
             is_number=True,
         ),

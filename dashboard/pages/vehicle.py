@@ -15,6 +15,7 @@ from dashboard.forms.vehicles import StatusForm, VehicleForm, merged, value_text
 from dashboard.pages.base import WRITERS, Page
 from dashboard.pages.vehicle_facts import history_page, live_facts, main_data, status_rows
 from dashboard.pages.vehicle_table import vehicles_seen_by
+from dashboard.pages.vehicle_trips import trips_and_charts
 from dashboard.picks import find_customer
 from rules.models import Firing, Rule
 from rules.services import sentence_of
@@ -25,7 +26,7 @@ from vehicle_management.models import Vehicle
 from vehicle_management.registry import kinds
 from vehicle_management.services import hide_vehicles, record_status, update_vehicle
 
-TABS = ("live", "history", "attributes", "tasks", "rules")
+TABS = ("live", "history", "attributes", "tasks", "rules", "trips")
 MOST_LISTED = 50
 
 
@@ -54,6 +55,7 @@ class VehiclePage(OfVehicle):
             "attributes": self._attributes,
             "tasks": self._tasks,
             "rules": self._rules,
+            "trips": self._trips,
         }
         context = {"vehicle": vehicle, "tab": tab, "tabs": self._tabs(), **contexts[tab](vehicle)}
         part = self.part()
@@ -62,7 +64,14 @@ class VehiclePage(OfVehicle):
         return self.show("vehicle/page.html", context)
 
     def _tabs(self) -> list[tuple[str, str]]:
-        labels = (_("Live"), _("History"), _("Status attributes"), _("Tasks"), _("Rules and firings"))
+        labels = (
+            _("Live"),
+            _("History"),
+            _("Status attributes"),
+            _("Tasks"),
+            _("Rules and firings"),
+            _("Trips and charts"),
+        )
         return list(zip(TABS, labels, strict=True))
 
     def _live(self, vehicle: Vehicle) -> dict[str, Any]:
@@ -87,6 +96,9 @@ class VehiclePage(OfVehicle):
             "firings": firings.prefetch_related("actions").order_by("-pk")[:MOST_LISTED],
             "rules": [(rule, sentence_of(rule.pattern, table)) for rule in watching],
         }
+
+    def _trips(self, vehicle: Vehicle) -> dict[str, Any]:
+        return trips_and_charts(vehicle, self.me, self.request.GET)
 
     def _watching(self, vehicle: Vehicle) -> Any:
         naming = Q(everything=True) | Q(vehicles=vehicle)

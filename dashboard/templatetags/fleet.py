@@ -207,3 +207,13 @@ def hours(seconds: float | None) -> str | SafeString:
 @register.filter
 def clock(at: datetime) -> str:
     return shown.clock(at)
+
+
+@register.filter
+def score(value: float | None) -> SafeString:
+    return shown.score(value)
+
+
+@register.filter
+def harsh(trip: Any) -> SafeString:
+    return shown.harsh(trip)
