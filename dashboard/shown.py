@@ -104,7 +104,7 @@ def harsh(trip: Any) -> SafeString:
     ]
     if told:
         return format_html("{}" * len(told), *told)
-    return NOTHING if trip.safety_score is None else format_html('<span class="text-secondary">0</span>')
+    return NOTHING if trip.safety_score is None else SafeString('<span class="text-secondary">0</span>')
 
 
 def badge(code: str, label: str) -> SafeString:

@@ -104,3 +104,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   tab.parentElement.querySelectorAll("[data-tab]").forEach((one) => one.removeAttribute("aria-current"));
   tab.setAttribute("aria-current", "page");
 });
+
+// On a narrow screen the tabs scroll sideways: the one that is shown is seen.
+const current = document.querySelector(".tab[aria-current]");
+if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft - 16;
