@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+MAPS_WITHOUT_GPU = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -58,7 +59,7 @@ def browser() -> Iterator[Browser]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(
-            executable_path=str(chromium), args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=str(chromium), args=["--no-sandbox", "--disable-dev-shm-usage", *MAPS_WITHOUT_GPU]
         )
 
 
