@@ -25,7 +25,7 @@ COLOURS = {
     "UPLOADED": "azure", "READING": "azure", "REVIEW": "yellow", "APPLYING": "blue", "APPLIED": "green",
     "FAILED": "red", "REVERTED": "gray",
     "PENDING": "azure", "PROCESSING": "blue", "COMPLETED": "green", "DONE": "green", "PARKED": "red",
-    "POSTED": "blue", "FOUND": "gray", "WRITING": "azure", "STORED": "gray", "RESTORED": "green",
+    "POSTED": "blue", "FOUND": "gray", "WRITING": "azure", "STORED": "gray", "RESTORING": "blue", "RESTORED": "green",
     "DEBUG": "gray", "INFO": "azure", "WARNING": "yellow", "ERROR": "red",
     "unchanged": "gray", "repeated": "purple", "updated": "blue", "failed": "red",
     "ADMINISTRATOR": "purple", "MANAGER": "blue", "OPERATOR": "green",

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboard.pages import (
+    archives,
     customers,
     files,
     firings,
@@ -96,6 +97,8 @@ urlpatterns = [
     path("keys/new", people.NewKey.as_view(), name="new-key"),
     path("keys/<int:pk>/revoke", people.RevokeKey.as_view(), name="revoke-key"),
     path("parked", parked.Parked.as_view(), name="parked"),
+    path("archives", archives.Archives.as_view(), name="archives"),
+    path("fleets/<str:fleet_id>/retention", archives.KeepReadings.as_view(), name="keep-readings"),
     path("fleets", people.Fleets.as_view(), name="fleets"),
     path("new-fleet", people.EditFleet.as_view(), name="new-fleet"),
     path("fleets/<str:fleet_id>", people.EditFleet.as_view(), name="fleet"),

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Fleet, User, validate_external_id
@@ -14,6 +15,7 @@ from dashboard.forms.base import MOMENT_HELP, StyledForm
 from dashboard.forms.tasks import MOMENT
 
 LONGEST_PASSWORD = 1024
+MOST_DAYS_KEPT = 4_000
 
 
 def zones() -> list[tuple[str, str]]:
@@ -147,6 +149,19 @@ class KeyForm(StyledForm):
             "vehicle_id": given["vehicle_id"] or None,
             "expires_at": expires_at,
         }
+
+
+class RetentionForm(StyledForm):
+    """For how long a fleet's readings are kept; empty is as long as the installation's setting says."""
+
+    days = forms.IntegerField(
+        min_value=1, max_value=MOST_DAYS_KEPT, required=False, label=_("keep readings for")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        usual = ngettext("%(n)s day unless set", "%(n)s days unless set", settings.READINGS_KEEP_DAYS)
+        self.fields["days"].widget.attrs["placeholder"] = usual % {"n": settings.READINGS_KEEP_DAYS}
 
 
 class FleetForm(StyledForm):

@@ -1,7 +1,5 @@
 """People, keys and fleets: for administrators."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -18,8 +16,9 @@ from accounts.exceptions import FleetInUse, LastAdministrator
 from accounts.fleets import create_fleet, hide_fleet, update_fleet
 from accounts.models import ApiKey, Fleet, User
 from accounts.services import create_key, create_person, delete_person, revoke_key, update_person
-from dashboard.forms.people import FleetForm, KeyForm, PersonForm
+from dashboard.forms.people import FleetForm, KeyForm, PersonForm, RetentionForm
 from dashboard.pages.base import ADMINISTRATORS, Page
+from telemetry.models import Archive, Retention
 from vehicle_management.models import Vehicle
 
 MOST_LISTED = 500
@@ -181,8 +180,29 @@ class EditFleet(AdministratorPage):
         return self._form(fleet, form, 422)
 
     def _form(self, fleet: Fleet | None, form: FleetForm, status: int = 200) -> HttpResponse:
-        people: Any = fleet.people.order_by("email") if fleet else ()
-        return self.show("people/fleet.html", {"fleet": fleet, "form": form, "people": people}, status=status)
+        return show_fleet(self, fleet, form=form, status=status)
+
+
+def show_fleet(
+    page: Page,
+    fleet: Fleet | None,
+    *,
+    form: FleetForm | None = None,
+    retention: RetentionForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page of a fleet; what was typed into one of its forms stands in it again."""
+    own = Retention.objects.filter(fleet=fleet).first() if fleet else None
+    context = {
+        "fleet": fleet,
+        "form": form or FleetForm(me=page.me, fleet=fleet),
+        "retention": retention or RetentionForm(me=page.me, initial={"days": own.days if own else None}),
+        "archived": Archive.objects.filter(fleet=fleet).exclude(status=Archive.Status.WRITING).count()
+        if fleet
+        else 0,
+        "people": fleet.people.order_by("email") if fleet else (),
+    }
+    return page.show("people/fleet.html", context, status=status)
 
 
 class DeleteFleet(AdministratorPage):

@@ -28,6 +28,7 @@ TABLES = (
     "vehicle-scores",
     "trips",
     "parked",
+    "archives",
 )
 
 

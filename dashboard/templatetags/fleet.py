@@ -53,6 +53,7 @@ PLACES = (
     Place("keys", _("Keys"), "keys", "tabler-key", ADMINISTRATORS, "administration"),
     Place("fleets", _("Fleets"), "fleets", "tabler-stack-2", ADMINISTRATORS, "administration"),
     Place("parked", _("Parked entries"), "parked", "tabler-mailbox", ADMINISTRATORS, "administration"),
+    Place("archives", _("Archives"), "archives", "tabler-archive", ADMINISTRATORS, "administration"),
     Place("admin", _("Admin"), "admin:index", "tabler-settings", ADMINISTRATORS, "administration"),
 )
 

@@ -22,6 +22,8 @@ WHO_SEES_IT_ACTS =           "302 302 302 302 404 302 302 302 302"  # fmt: skip
 
 PAGES: dict[str, str] = {
     "GET /": EVERYBODY,
+    "GET /archives": ADMINISTRATORS,
+    "POST /archives": ADMINISTRATORS_ACT,
     "POST /columns/{table}": EVERYBODY_ACTS,
     "GET /customers": EVERYBODY,
     "GET /customers.csv": EVERYBODY,
@@ -48,6 +50,7 @@ PAGES: dict[str, str] = {
     "GET /fleets/{fleet_id}": ADMINISTRATORS,
     "POST /fleets/{fleet_id}": ADMINISTRATORS_SEND,
     "POST /fleets/{fleet_id}/delete": ADMINISTRATORS_ACT,
+    "POST /fleets/{fleet_id}/retention": ADMINISTRATORS_ACT,
     "GET /keys": ADMINISTRATORS,
     "GET /keys/new": ADMINISTRATORS,
     "POST /keys/new": ADMINISTRATORS_SEND,
