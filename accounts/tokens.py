@@ -38,6 +38,11 @@ def person_of(token: str) -> User | None:
     return user if user and hmac.compare_digest(user.stamp, str(claims["stamp"])) else None
 
 
+def end_of(token: str) -> float:
+    """When the token ends, in seconds since 1970; 0 for one that is none."""
+    return float((_claims(token) or {"exp": 0})["exp"])
+
+
 def _claims(token: str) -> dict[str, Any] | None:
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         try:

@@ -30,9 +30,10 @@ log = structlog.get_logger(__name__)
 
 SWEEP_EVERY_S = 2.0
 HEARTBEAT_EVERY_S = 5.0
-# A batch is of so many readings, however many entries that makes.
-READINGS_AT_ONCE = 3_000
-MOST_ENTRIES = READINGS_AT_ONCE
+# A transaction is of so many entries, or of fewer that hold so many bytes: some thousand readings.
+ENTRIES_AT_ONCE, BYTES_AT_ONCE = 3_000, 1_000_000
+# So many are asked for until it is known how large they are.
+ENTRIES_AT_FIRST = 50
 # Few at a time cost many times as much each: then the next ones are waited for a moment.
 FEW, LINGER_S = 1_000, 0.05
 GATHER_S = 0.1
@@ -125,23 +126,37 @@ class Listener:
 
     def _consume_readings(self) -> None:
         shards = HeldShards(get_bus(), Channel.TELEMETRY_RAW, GROUP)
-        readings_per_entry = 1.0
+        count = ENTRIES_AT_FIRST
         try:
             while self._turns("readings"):
                 consumers = list(shards.consumers())
                 taken = 0
                 for consumer in consumers:
-                    count = max(1, min(MOST_ENTRIES, int(READINGS_AT_ONCE / readings_per_entry)))
-                    entries = consumer.take(count, timeout_s=1.0 if len(consumers) == 1 else LINGER_S)
+                    waits_s = 1.0 if len(consumers) == 1 else LINGER_S
+                    entries = not_too_much(consumer.take(count, timeout_s=waits_s))
                     if entries:
-                        readings = take_or_park(consumer, entries)
-                        readings_per_entry += 0.3 * (readings / len(entries) - readings_per_entry)
-                        readings_per_entry = max(1.0, readings_per_entry)
-                        taken += readings
+                        taken += take_or_park(consumer, entries)
+                        count = as_many_as(entries)
                 if not consumers or 0 < taken < FEW:
                     self._stopping.wait(LINGER_S if consumers else SWEEP_EVERY_S)
         finally:
             shards.close()
+
+
+def not_too_much(entries: list[Entry]) -> list[Entry]:
+    """The first of ``entries``, as many as one transaction takes; the rest is given again."""
+    size = 0
+    for place, entry in enumerate(entries):
+        size += len(entry.data)
+        if size > BYTES_AT_ONCE and place:
+            return entries[:place]
+    return entries
+
+
+def as_many_as(entries: list[Entry]) -> int:
+    """How many entries to ask for, where they are as large as these."""
+    size = sum(len(entry.data) for entry in entries)
+    return max(1, min(ENTRIES_AT_ONCE, len(entries) * BYTES_AT_ONCE // max(1, size)))
 
 
 def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: True) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
+import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -29,6 +30,9 @@ from vehicle_management.services import create_vehicles
 
 _decode = msgspec.json.Decoder().decode
 CAUSE = {"kind": "reading"}
+# No reading is later.
+NEVER_MS = 1 << 62
+log = structlog.get_logger(__name__)
 CHANNEL = str(Channel.TELEMETRY_RAW)
 
 
@@ -55,6 +59,7 @@ class Told(NamedTuple):
 class Batch:
     told: list[Told] = field(default_factory=list)
     refused: list[ParkedEntry] = field(default_factory=list)
+    unknown: list[ParkedEntry] = field(default_factory=list)
 
 
 def take_readings(consumer: Consumer, entries: Sequence[Entry]) -> int:
@@ -69,7 +74,7 @@ def take_readings(consumer: Consumer, entries: Sequence[Entry]) -> int:
     metrics.readings_accepted.labels("bus").inc(sum(not told.entry.sender for told in batch.told))
     metrics.readings_stored.inc(stored)
     metrics.readings_repeated.inc(len(batch.told) - stored)
-    metrics.entries_parked.inc(len(batch.refused))
+    metrics.entries_parked.inc(len(batch.refused) + len(batch.unknown))
     return stored
 
 
@@ -116,8 +121,9 @@ def items_of(data: bytes) -> list[Any]:
         found = _decode(data)
     except (msgspec.DecodeError, RecursionError):
         found = None
-    # Most bring the bare reading; whatever else it is, the message's own reader tells.
-    if not isinstance(found, dict) or "vehicle_id" not in found:
+    # Most bring bare readings; whatever else it is, the message's own reader tells.
+    is_bare = isinstance(found, list) or (isinstance(found, dict) and "vehicle_id" in found)
+    if not is_bare:
         found = Message.from_json(data).data
     if isinstance(found, dict) and isinstance(found.get("readings"), list):
         return found["readings"]
@@ -138,32 +144,39 @@ def take_into_quarantine(vehicle_ids: set[str]) -> None:
 
 
 def _store_all(batch: Batch) -> int:
-    """One transaction, and once more where a day's table was taken away that we thought was there."""
+    """One transaction, and with care once more: where a day's table was taken away that we thought was there,
+    or readings are stored that the vehicle's status says nothing of."""
     times = [told.at() for told in batch.told]
     make_days_of(times)
-    for is_last in (False, True):
-        try:
-            with transaction.atomic():
-                stored = _store(batch)
-                park(batch.refused)
-                return stored
-        except IntegrityError as error:
-            if is_last or "no partition" not in str(error):
-                raise
-        forget_days()
-        make_days_of(times)
-    raise AssertionError("the last try returns or raises")
+    try:
+        return _store_and_park(batch, with_care=False)
+    except IntegrityError as error:
+        log.warning("readings are stored with care", reason=str(error).strip()[:200])
+    forget_days()
+    make_days_of(times)
+    return _store_and_park(batch, with_care=True)
 
 
-def _store(batch: Batch) -> int:
-    """Store the batch's readings and move the statuses; answers how many were new."""
+@transaction.atomic
+def _store_and_park(batch: Batch, *, with_care: bool) -> int:
+    stored = _store(batch, with_care=with_care)
+    park([*batch.refused, *batch.unknown])
+    return stored
+
+
+def _store(batch: Batch, *, with_care: bool) -> int:
+    """Store the batch's readings and move the statuses; answers how many were new.
+
+    ``with_care``: each is looked for, whatever the vehicle's status tells of the last one.
+    """
     pks = lock_named(told.reading.vehicle_id for told in batch.told)
     known = load_known(pks.values())
     kept = [told for told in batch.told if told.reading.vehicle_id in pks]
-    if len(kept) < len(batch.told):
-        batch.refused += [_unknown(told) for told in batch.told if told.reading.vehicle_id not in pks]
+    batch.unknown = [_unknown(told) for told in batch.told if told.reading.vehicle_id not in pks]
     reports = [_report(told, pks[told.reading.vehicle_id]) for told in kept]
     newest = {pk: to_ms(held.recorded_at) if held.recorded_at else None for pk, held in known.items()}
+    if with_care:
+        newest = dict.fromkeys(newest, NEVER_MS)
     values_fit, moves = fitted(reports), Moves(known)
     with storing_readings(reports, newest_ms=newest) as stored:
         late = moves.move(_those(stored, reports, values_fit))

@@ -5,7 +5,7 @@ the shard with it. Listeners share the shards evenly, and look again every few s
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
@@ -42,19 +42,25 @@ class HeldShards:
             _execute("SELECT pg_advisory_lock_shared(%s, 0)", LISTENERS)
         if time.monotonic() - self._looked_at >= LOOK_EVERY_S:
             self._looked_at = time.monotonic()
-            self._share(-(-self._bus.shards // max(1, _listeners())))
+            self._share(self._bus.shards_of(self._channel))
 
-    def _share(self, most: int) -> None:
+    def _share(self, shards: Sequence[int]) -> None:
+        most = -(-len(shards) // max(1, _listeners()))
+        for shard in sorted(self._consumers.keys() - set(shards)):
+            self._release(shard)
         for shard in sorted(self._consumers)[most:]:
-            self._consumers.pop(shard).close()
-            _execute("SELECT pg_advisory_unlock(%s, %s)", SHARDS, shard)
-        for shard in range(self._bus.shards):
+            self._release(shard)
+        for shard in shards:
             if len(self._consumers) >= most:
                 return
             if shard not in self._consumers and _execute(
                 "SELECT pg_try_advisory_lock(%s, %s)", SHARDS, shard
             ):
                 self._consumers[shard] = self._bus.consume(self._channel, group=self._group, shard=shard)
+
+    def _release(self, shard: int) -> None:
+        self._consumers.pop(shard).close()
+        _execute("SELECT pg_advisory_unlock(%s, %s)", SHARDS, shard)
 
     def close(self) -> None:
         for consumer in self._consumers.values():

@@ -46,7 +46,7 @@ def _copy(upload: Upload, faults: Sequence[Fault]) -> None:
         )
         for fault in faults
     )
-    with connection.cursor() as cursor:
+    with connection.wrap_database_errors, connection.cursor() as cursor:
         sql = f'COPY {table} (upload_id, level, "row", "column", value, code, message) FROM STDIN'
         with cursor.copy(sql) as copy:
             copy.write("\n".join(lines) + "\n")

@@ -25,6 +25,7 @@ from api_pattern import exceptions as api
 from api_pattern.problems import CODES, Errors, flat, problem, sentence
 from customer_management.exceptions import CustomerConflict
 from file_manager.exceptions import UploadIsNotResting, UploadTooLarge
+from msg_pattern.bus import BusError
 from rules.exceptions import ActionIsNotWaiting, RuleIsNotYours
 from task_management.exceptions import TaskConflict, TaskIsFinal
 from telemetry.exceptions import TripConflict, TripIsNotScored
@@ -63,6 +64,7 @@ UNAVAILABLE = (
     InterfaceError,
     redis.exceptions.ConnectionError,
     redis.exceptions.TimeoutError,
+    BusError,
 )
 
 

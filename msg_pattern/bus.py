@@ -17,6 +17,10 @@ from django.utils.module_loading import import_string
 
 from msg_pattern.messages import Message
 
+# An entry's own time is believed so far behind and ahead of when it was appended.
+OLDEST_MS, AHEAD_MS = 400 * 86_400_000, 5 * 60_000
+LONGEST_SENDER = 100
+
 
 class BusError(OSError):
     """What carries the messages is away, or said no: nothing was taken."""
@@ -42,6 +46,14 @@ class Entry(NamedTuple):
     data: bytes
     sender: str = ""
     received_ms: int = 0
+
+
+def entry_of(id_: str, data: bytes, *, sender: bytes, told: bytes | None, appended_ms: int) -> Entry:
+    """An entry as a server gives it: any program may have appended it, and told any sender and time."""
+    told_ms = int(told) if told and told.isdigit() and len(told) < 16 else 0
+    is_likely = appended_ms - OLDEST_MS <= told_ms <= appended_ms + AHEAD_MS
+    name = sender[: 4 * LONGEST_SENDER].decode("utf-8", "replace").replace("\x00", "␀")[:LONGEST_SENDER]
+    return Entry(id_, data, name, told_ms if is_likely else appended_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,10 @@ class Bus(Protocol):
     """Into how many shards a channel's entries are spread; more than 1: append per key."""
     assigns: bool
     """Whether consumers of a group share the shards by themselves (Kafka); else who consumes holds a lock."""
+
+    def shards_of(self, channel: str) -> list[int]:
+        """The shards to be consumed: those in use, and those that were and still hold entries."""
+        ...
 
     def publish(self, channel: str, message: Message) -> None: ...
 

@@ -123,6 +123,9 @@ class KafkaBus:
         """A member of the group, which shares the partitions by itself; ``shard`` says nothing here."""
         return KafkaConsumer(self.address, self.handles.topics, channel, group)
 
+    def shards_of(self, channel: str) -> list[int]:
+        return list(range(self.shards))
+
     def backlog(self, channel: str, *, group: str) -> Backlog:
         return self.handles.backlog.tell(channel, group)
 

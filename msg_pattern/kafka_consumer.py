@@ -9,7 +9,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
-from msg_pattern.bus import Entry
+from msg_pattern.bus import AHEAD_MS, Entry
+from msg_pattern.bus import entry_of as told_entry
 from msg_pattern.kafka_cluster import Address, Topics, bus_error, log
 
 # A broker that has nothing answers after so long; Kafka answers at once when something comes.
@@ -54,12 +55,19 @@ def make_consumer(address: Address, group: str, **defaults: Any) -> Consumer:
 def entry_of(record: Message) -> Entry:
     """A record without a value, a tombstone, is an entry without data."""
     headers: dict[str, Any] = dict(record.headers() or ())
-    return Entry(
-        id=f"{record.partition()}:{record.offset()}",
-        data=_bytes(record.value()),
-        sender=_bytes(headers.get("sender")).decode("utf-8", "replace"),
-        received_ms=_number(_bytes(headers.get("received_ms"))) or max(0, record.timestamp()[1]),
+    return told_entry(
+        f"{record.partition()}:{record.offset()}",
+        _bytes(record.value()),
+        sender=_bytes(headers.get("sender")),
+        told=_bytes(headers.get("received_ms")),
+        appended_ms=_appended_ms(record),
     )
+
+
+def _appended_ms(record: Message) -> int:
+    """The broker's or the producer's clock; ours where neither told a time that can be."""
+    now_ms, told_ms = time.time_ns() // 1_000_000, record.timestamp()[1]
+    return told_ms if 0 < told_ms <= now_ms + AHEAD_MS else now_ms
 
 
 def place_of(entry: Entry) -> tuple[int, int]:
@@ -70,10 +78,6 @@ def place_of(entry: Entry) -> tuple[int, int]:
 
 def _bytes(value: Any) -> bytes:
     return value if isinstance(value, bytes) else b""
-
-
-def _number(text: bytes) -> int:
-    return int(text) if text.isdigit() and len(text) < 16 else 0
 
 
 class Progress:

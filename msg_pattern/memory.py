@@ -102,6 +102,9 @@ class MemoryBus:
     def consume(self, channel: str, *, group: str, shard: int = 0) -> MemoryConsumer:
         return MemoryConsumer(self._streams[channel])
 
+    def shards_of(self, channel: str) -> list[int]:
+        return [0]
+
     def backlog(self, channel: str, *, group: str) -> Backlog:
         entries = self._streams[channel]
         oldest = time.time() - entries[0].received_ms / 1000 if entries else 0.0

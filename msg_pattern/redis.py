@@ -12,13 +12,13 @@ from typing import Any
 
 from django.conf import settings
 from redis import Redis, RedisError, ResponseError
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from msg_pattern.bus import Backlog, BusError, Entry, Outgoing, shard_of
+from msg_pattern.bus import Backlog, BusError, Entry, Outgoing, entry_of, shard_of
 from msg_pattern.messages import Message
 from msg_pattern.redis_appender import RedisAppender, fields_of
 
@@ -26,6 +26,13 @@ CONSUMER = "holder"
 PENDING_AT_ONCE = 500
 # A stream's size is estimated from so many of its nodes.
 SAMPLES = 5
+MOST_SHARDS = 256
+# Marked and appended together: a mark without its entry would keep everybody from appending it.
+APPEND_ONCE = """
+    if not redis.call('SET', KEYS[1], 1, 'NX', 'PX', ARGV[1]) then return 0 end
+    redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
+    return 1
+"""
 
 
 def stream_of(channel: str, shard: int) -> str:
@@ -129,17 +136,24 @@ def _entry(id_: bytes, pairs: list[bytes] | None) -> Entry:
             sender = value
         elif name == b"at":
             at = value
-    return Entry(id_.decode(), data, sender.decode("utf-8", "replace"), _number(at) or _time_of(id_))
+    return entry_of(id_.decode(), data, sender=sender, told=at, appended_ms=_time_of(id_))
 
 
 def _time_of(id_: bytes) -> int:
     """When it was appended; what came in the same millisecond is told apart by its place there."""
     at_ms, _dash, place = id_.partition(b"-")
-    return _number(at_ms) + min(_number(place), 999)
+    return int(at_ms) + min(int(place), 999)
 
 
-def _number(text: bytes | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+def _client(url: str, retry: Retry) -> Redis:
+    client: Redis = Redis.from_url(
+        url,
+        retry=retry,
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        health_check_interval=15,
+        socket_connect_timeout=5,
+    )
+    return client
 
 
 class RedisBus:
@@ -148,15 +162,11 @@ class RedisBus:
     def __init__(self, url: str) -> None:
         self.url = url
         self.shards: int = settings.TELEMETRY_SHARDS
-        self._client: Redis = Redis.from_url(
-            url,
-            retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=5),
-            retry_on_error=[RedisConnectionError, RedisTimeoutError],
-            health_check_interval=15,
-            socket_connect_timeout=5,
-        )
+        self._client = _client(url, Retry(ExponentialBackoff(cap=1, base=0.05), retries=5))
+        # What a lost answer gave out must not be asked for as new: a consumer that fails begins anew.
+        self._consuming = _client(url, Retry(NoBackoff(), retries=0))
         # Entries are read as they come: a dictionary for each would cost more than all the rest.
-        self._client.set_response_callback("XREADGROUP", lambda answer, **options: answer)
+        self._consuming.set_response_callback("XREADGROUP", lambda answer, **options: answer)
 
     def publish(self, channel: str, message: Message) -> None:
         self._client.publish(channel, message.to_json())
@@ -192,21 +202,31 @@ class RedisBus:
 
     def append_once(self, channel: str, entry: Outgoing, *, within_s: float) -> bool:
         seen = f"{channel}.seen.{hashlib.sha256(entry.data).hexdigest()}"
-        if not self._client.set(seen, 1, nx=True, px=int(within_s * 1000)):
-            return False
-        self.append(channel, [entry])
-        return True
+        stream = stream_of(channel, shard_of(entry.key, self.shards))
+        fields = [part for pair in fields_of(entry).items() for part in pair]
+        try:
+            return bool(self._client.eval(APPEND_ONCE, 2, seen, stream, int(within_s * 1000), *fields))
+        except RedisError as error:
+            raise BusError(f"An entry could not be appended: {error}") from error
 
     def appender(self) -> RedisAppender:
         return RedisAppender(self.url, shards=self.shards, stream_of=stream_of)
 
     def consume(self, channel: str, *, group: str, shard: int = 0) -> RedisConsumer:
-        return RedisConsumer(self._client, stream_of(channel, shard), group)
+        return RedisConsumer(self._consuming, stream_of(channel, shard), group)
+
+    def shards_of(self, channel: str) -> list[int]:
+        pipe = self._client.pipeline(transaction=False)
+        former = range(self.shards, MOST_SHARDS)
+        for shard in former:
+            pipe.xlen(stream_of(channel, shard))
+        counts = pipe.execute() if former else []
+        return [*range(self.shards), *(shard for shard, count in zip(former, counts, strict=True) if count)]
 
     def backlog(self, channel: str, *, group: str) -> Backlog:
         pipe = self._client.pipeline(transaction=False)
         pipe.time()
-        streams = [stream_of(channel, shard) for shard in range(self.shards)]
+        streams = [stream_of(channel, shard) for shard in self.shards_of(channel)]
         for stream in streams:
             pipe.xlen(stream)
             pipe.memory_usage(stream, SAMPLES)

@@ -1,5 +1,6 @@
 """Whether readings may come in from a sender, and what then goes onto the bus. One judgement for every way in."""
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -18,23 +19,32 @@ from api_pattern.problems import sentence
 from msg_pattern.bus import Bus, Outgoing, get_bus
 from msg_pattern.messages import Channel
 from telemetry.bodies import Body
-from telemetry.readings import BadReadings, Faults, Reading, read_readings
+from telemetry.readings import AHEAD_MS, BadReadings, Faults, Reading, read_readings
 from vehicle_management.exceptions import VehicleConflict
 from vehicle_management.models import Vehicle
 
 GROUP = "feed"
 LOOKED_AT_EVERY_S = 0.5
 MEGABYTE = 1 << 20
+MOST_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends: ``fleets`` are the ids of those that it is limited to (None: all), ``vehicle`` the only one."""
+    """Who sends, until ``ends_at`` (seconds since 1970).
+
+    ``fleets`` are the ids of those that it is limited to (None: all), ``vehicle`` is the only one.
+    """
 
     name: str
     may_send: bool
     fleets: frozenset[str] | None
     vehicle: str | None = None
+    ends_at: float = math.inf
+
+    @property
+    def is_over(self) -> bool:
+        return time.time() >= self.ends_at
 
 
 def sender_as(actor: Actor) -> Sender:
@@ -44,7 +54,8 @@ def sender_as(actor: Actor) -> Sender:
         may_send = not {"ingest", "write"}.isdisjoint(key.scopes)
         fleets = frozenset(actor.fleets_by_id)
         is_limited = bool(fleets) or key.vehicle_id is None
-        return Sender(f"key:{key.pk}", may_send, fleets if is_limited else None, key.vehicle_id)
+        ends_at = key.expires_at.timestamp() if key.expires_at else math.inf
+        return Sender(f"key:{key.pk}", may_send, fleets if is_limited else None, key.vehicle_id, ends_at)
     own = None if actor.is_administrator else frozenset(actor.fleets_by_id)
     return Sender(f"user:{getattr(actor.user, 'pk', 0)}", actor.can_write, own)
 
@@ -102,7 +113,7 @@ def _fault(reading: Reading, sender: Sender, fleets: Mapping[str, str | None]) -
     if sender.vehicle is not None and vehicle_id != sender.vehicle:
         return "vehicle_id", _unknown(vehicle_id)
     if is_known and (sender.fleets is None or fleet in sender.fleets or _is_quarantine(fleet)):
-        if reading.fleet_id is not None and reading.fleet_id != fleet:
+        if reading.fleet_id not in (None, fleet) and not _is_quarantine(fleet):
             told = _("Vehicle “%(id)s” does not belong to fleet “%(fleet)s”.")
             return "fleet_id", told % {"id": vehicle_id, "fleet": reading.fleet_id[:64]}
         return None
@@ -125,13 +136,14 @@ def outgoing(
     body: Body, readings: Sequence[Reading], *, sender: Sender, now_ms: int, shards: int
 ) -> list[Outgoing]:
     """The body as entries: one, or, where the bus keeps keys apart, one per vehicle."""
+    received_ms = receipts.give(readings, now_ms)
     if shards == 1 or len(readings) == 1:
-        return [Outgoing(body.data, readings[0].vehicle_id, sender.name, now_ms)]
+        return [Outgoing(body.data, readings[0].vehicle_id, sender.name, received_ms)]
     by_vehicle: dict[str, list[object]] = defaultdict(list)
     for reading, item in zip(readings, body.items, strict=True):
         by_vehicle[reading.vehicle_id].append(item)
     return [
-        Outgoing(msgspec.json.encode(items), vehicle_id, sender.name, now_ms)
+        Outgoing(msgspec.json.encode(items), vehicle_id, sender.name, received_ms)
         for vehicle_id, items in by_vehicle.items()
     ]
 
@@ -178,6 +190,29 @@ class BacklogGauge:
             raise Unavailable(_("More readings wait than may; send this again in a while."))
 
 
+class Receipts:
+    """When readings that tell no time came: each of a vehicle's has a millisecond of its own."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def give(self, readings: Sequence[Reading], now_ms: int) -> int:
+        """The time of the first of ``readings``; the others are of the milliseconds after it."""
+        untimed = {reading.vehicle_id for reading in readings if reading.at is None}
+        if not untimed:
+            return now_ms
+        with self._lock:
+            if len(self._last) > MOST_REMEMBERED:
+                self._last = {vehicle: last for vehicle, last in self._last.items() if last >= now_ms}
+            begin = max(now_ms, *(self._last.get(vehicle, 0) + 1 for vehicle in untimed))
+            # Who says more than one a millisecond for minutes says the same time twice.
+            begin = min(begin, now_ms + AHEAD_MS // 2)
+            self._last.update(dict.fromkeys(untimed, begin + len(readings) - 1))
+        return begin
+
+
+receipts = Receipts()
 rates = RateLimit()
 backlog = BacklogGauge()
 

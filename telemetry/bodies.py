@@ -94,13 +94,13 @@ def _of_batch(found: dict[str, Any], body: bytes) -> Body:
         raise Unprocessable(f"{next(iter(found))[:100]}: {told}", {name[:100]: [told] for name in found})
     if not isinstance(items, list):
         raise _invalid(_("This is a list of readings."), "readings")
-    _check_count(items)
+    check_count(items)
     return Body(items, bytes(_decode_raw(body).readings), "readings[{}]")
 
 
 def _of_lines(body: bytes) -> Body:
     lines = [line for line in body.removeprefix(BOM).splitlines() if line.strip()]
-    _check_count(lines)
+    check_count(lines)
     items = []
     for number, line in enumerate(lines):
         try:
@@ -110,7 +110,7 @@ def _of_lines(body: bytes) -> Body:
     return Body(items, b"[" + b",".join(lines) + b"]", "readings[{}]")
 
 
-def _check_count(items: list[Any]) -> None:
+def check_count(items: list[Any]) -> None:
     if not 1 <= len(items) <= MOST_READINGS:
         told = _("There are %(n)s readings; 1 to 1,000 are taken at once.")
         raise _invalid(told % {"n": f"{len(items):,}"}, "readings")

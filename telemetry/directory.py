@@ -8,6 +8,8 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -15,9 +17,9 @@ from django.db import close_old_connections
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.actors import Actor, KeyActor
+from accounts.actors import KeyActor
 from accounts.models import ApiKey
-from accounts.tokens import person_of
+from accounts.tokens import end_of, person_of
 from api_pattern.exceptions import Unavailable
 from api_pattern.outages import is_away
 from telemetry.acceptance import Sender, fleets_of, sender_as
@@ -74,19 +76,23 @@ class Directory(Generic[Key, Value]):
         # Whoever comes in this turn of the loop joins.
         await asyncio.sleep(0)
         wanted, self._wanted, self._next = self._wanted, set(), None
+        asked_at = time.monotonic()
+        asked = asyncio.get_running_loop().run_in_executor(_asking, self._load_now, wanted)
         try:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
-                found = await asyncio.get_running_loop().run_in_executor(_asking, self._load_now, wanted)
+                found = await asyncio.shield(asked)
         except Exception as error:
             if not (isinstance(error, TimeoutError) or is_away(error)):
                 raise
+            # An answer that comes after all still ends what has ended.
+            asked.add_done_callback(partial(self._take_late, wanted, asked_at))
             self._make_do(wanted)
             if not self._is_away:
                 log.warning("directory makes do", keys=len(wanted), reason=str(error).strip()[:200])
             self._is_away = True
             return False
         self._is_away = False
-        self._take(wanted, found)
+        self._take(wanted, found, asked_at)
         return True
 
     def _load_now(self, keys: Collection[Key]) -> dict[Key, Value]:
@@ -96,13 +102,17 @@ class Directory(Generic[Key, Value]):
         finally:
             close_old_connections()
 
-    def _take(self, wanted: set[Key], found: dict[Key, Value]) -> None:
+    def _take(self, wanted: set[Key], found: dict[Key, Value], asked_at: float) -> None:
         if len(self._held) > MOST_HELD:
             self._held.clear()
-        until = time.monotonic() + self._fresh_s
+        until = asked_at + self._fresh_s
         for key in wanted - found.keys():
             self._held.pop(key, None)
         self._held.update((key, (until, value)) for key, value in found.items())
+
+    def _take_late(self, wanted: set[Key], asked_at: float, late: "asyncio.Future[dict[Key, Value]]") -> None:
+        if not late.cancelled() and late.exception() is None:
+            self._take(wanted, late.result(), asked_at)
 
     def _make_do(self, wanted: set[Key]) -> None:
         """The database is away: what is held holds on for a moment."""
@@ -114,16 +124,16 @@ class Directory(Generic[Key, Value]):
 def load_senders(credentials: Collection[Credential]) -> dict[Credential, Sender]:
     """By ``(scheme, secret)``, in lower case and as it came; wrong and ended ones are left out."""
     secrets = {ApiKey.digest(secret): (kind, secret) for kind, secret in credentials if kind == "api-key"}
-    actors: dict[Credential, Actor] = {}
+    found: dict[Credential, Sender] = {}
     keys = ApiKey.objects.filter(secret_sha256__in=secrets, revoked_at=None).prefetch_related("fleets")
     for key in keys if secrets else ():
         if key.expires_at is None or key.expires_at > timezone.now():
-            actors[secrets[key.secret_sha256]] = KeyActor(key)
+            found[secrets[key.secret_sha256]] = sender_as(KeyActor(key))
     for kind, token in credentials:
         person = person_of(token) if kind == "bearer" else None
         if person is not None:
-            actors[kind, token] = person
-    return {credential: sender_as(actor) for credential, actor in actors.items()}
+            found[kind, token] = replace(sender_as(person), ends_at=end_of(token))
+    return found
 
 
 def load_vehicles(ids: Collection[str]) -> dict[str, str | None]:

@@ -66,6 +66,7 @@ class TelemetryGate:
             return
         began = time.perf_counter()
         try:
+            sender = await sender_of(scheme, credential)
             raw = await read_whole(receive, int(headers.get(b"content-length") or 0))
             body = read_body(
                 raw, *(_text(headers.get(name)) for name in (b"content-type", b"content-encoding"))
@@ -73,7 +74,7 @@ class TelemetryGate:
             if body.trip is not None:
                 await self.application(scope, replayed(raw, receive), send)
                 return
-            count = await self.take(body, await sender_of(scheme, credential))
+            count = await self.take(body, sender)
             await answer(send, 202, {"status": "QUEUED", "accepted": count}, {})
             accepted.inc(count)
             metrics.ingest_seconds.observe(time.perf_counter() - began)
@@ -84,7 +85,6 @@ class TelemetryGate:
 
     async def take(self, body: Body, sender: Sender) -> int:
         """Readings onto the bus; answers how many. Returns when they are on disk."""
-        refuse_who_may_not(sender)
         now_ms = time.time_ns() // 1_000_000
         readings = read_all(body, now_ms=now_ms)
         judge(readings, sender, await vehicles.look_up([one.vehicle_id for one in readings]), path=body.path)
@@ -139,9 +139,11 @@ def credential_of(header: bytes) -> tuple[str, str]:
 
 
 async def sender_of(scheme: str, credential: str) -> Sender:
-    found = await senders.look_up([(scheme, credential)])
-    if (scheme, credential) in found:
-        return found[scheme, credential]
+    """Who may send. Raises AuthenticationFailed, and PermissionDenied for one who may not."""
+    found = (await senders.look_up([(scheme, credential)])).get((scheme, credential))
+    if found is not None and not found.is_over:
+        refuse_who_may_not(found)
+        return found
     error = AuthenticationFailed(
         _("The key is wrong, has expired or was revoked.")
         if scheme == "api-key"

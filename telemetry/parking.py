@@ -19,7 +19,8 @@ def parked(
         data=data or entry.data,
         reason=reason.replace("\x00", "␀"),
         sender=entry.sender[:100],
-        received_at=from_ms(entry.received_ms),
+        # A part without a time of its own is of the millisecond that it had among the others.
+        received_at=from_ms(entry.received_ms + (part or 0)),
     )
 
 

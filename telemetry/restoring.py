@@ -107,6 +107,7 @@ def _load_readings(archives: Iterable[Archive]) -> None:
         for archive in archives:
             with (
                 opened(archive) as file,
+                connection.wrap_database_errors,
                 cursor.copy(f"COPY restored_reading ({', '.join(COLUMNS)}) FROM STDIN") as copy,
             ):
                 for rows in batches_of(file):

@@ -4,13 +4,16 @@ What is marked stale is summed from its readings, so that an answer never depend
 last brought up to date. Readings that are stored while a question is being answered may be missing from it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
+from api_pattern.exceptions import Unprocessable
+from telemetry.models import Archive, Rollup
 from telemetry.rollups import DAY, FIVE_MINUTES, HOUR, Pair, floor_time
 from telemetry.sums import FIXES, SUMS, bucket_of, pieces_of_readings, put_together
 
@@ -38,12 +41,14 @@ class Cut:
     """A span cut so that each part is read where it is quickest.
 
     ``parts`` are spans by the width of the rollups that they are read from (0: from the readings);
-    ``stale`` are buckets by width, inside these spans, that are to be read from something shorter.
+    ``stale`` are buckets by width, inside these spans, that are to be read from something shorter. With
+    ``has_archived`` some of the single readings may lie in archives.
     """
 
     vehicles: Sequence[int]
     parts: dict[int, list[Span]]
     stale: dict[int, list[Pair]]
+    has_archived: bool = False
 
 
 def cut_span(vehicles: Sequence[int], start: datetime, end: datetime, *, longest: int = DAY) -> Cut:
@@ -57,7 +62,16 @@ def cut_span(vehicles: Sequence[int], start: datetime, end: datetime, *, longest
         for width, (first, last) in inner.items() if pairs else ():
             buckets = {(vehicle, floor_time(bucket, width)) for vehicle, bucket in pairs}
             stale[width] = sorted(pair for pair in buckets if first <= pair[1] < last)
-    return Cut(vehicles, parts, {width: pairs for width, pairs in stale.items() if pairs})
+    days = {day for span in parts.get(READINGS, ()) for day in _days(*span)}
+    has_archived = bool(days) and Archive.objects.filter(day__in=days).exists()
+    return Cut(vehicles, parts, {width: pairs for width, pairs in stale.items() if pairs}, has_archived)
+
+
+def _days(start: datetime, end: datetime) -> Iterator[date]:
+    day = floor_time(start, DAY)
+    while day < end:
+        yield day.date()
+        day += timedelta(days=1)
 
 
 def _parts(
@@ -98,6 +112,8 @@ class Pieces:
         if sources:
             pieces = pieces_of_readings(f"FROM ({' UNION ALL '.join(sources)}) AS r", seconds=seconds)
             selects.append(f"SELECT vehicle, at, {COLUMNS} FROM ({pieces}) AS of_readings")
+        if cut.has_archived:
+            selects += [self._archived(span) for span in cut.parts.get(READINGS, ())]
         self.select = " UNION ALL ".join(selects)
 
     @property
@@ -143,6 +159,16 @@ class Pieces:
         return f"""
             SELECT {OF_READINGS} FROM telemetry_reading AS r WHERE r.vehicle = ANY(%(vehicles)s)
                 AND r.recorded_at >= {self._name(span[0])} AND r.recorded_at < {self._name(span[1])}
+                {"AND NOT " + _is_archived("r.recorded_at") if self._cut.has_archived else ""}
+        """
+
+    def _archived(self, span: Span) -> str:
+        """Five minutes are all that is known there: those that the span begins and ends in count as a whole."""
+        return f"""
+            SELECT r.vehicle, r.bucket AS at, {COLUMNS} FROM telemetry_rollup AS r
+            WHERE r.width = {FIVE_MINUTES} AND r.vehicle = ANY(%(vehicles)s)
+                AND r.bucket >= {self._name(floor_time(span[0], FIVE_MINUTES))} AND r.bucket < {self._name(span[1])}
+                AND {_is_archived("r.bucket")}
         """
 
     def _stale_readings(self, run: Span) -> str:
@@ -153,6 +179,13 @@ class Pieces:
                 AND {bucket_of(FIVE_MINUTES, "r.recorded_at")} = stale.bucket
             WHERE r.recorded_at >= {self._name(run[0])} AND r.recorded_at < {self._name(run[1])}
         """
+
+
+def _is_archived(time: str) -> str:
+    return f"""EXISTS (
+        SELECT FROM telemetry_rollup AS day WHERE day.width = {DAY} AND day.vehicle = r.vehicle
+            AND day.bucket = {bucket_of(DAY, time)} AND day.archived
+    )"""
 
 
 def _runs_of_days(pairs: Sequence[Pair]) -> list[Span]:
@@ -181,7 +214,10 @@ def series_of(vehicle: int, start: datetime, end: datetime, *, seconds: int, mea
 
     Buckets begin at multiples of ``seconds`` since 1970; those without a value are left out. PostgreSQL writes
     the text: reading thousands of rows and writing them in Python takes three times as long as finding them.
+    Raises Unprocessable where other buckets than those of five minutes are wanted of archived readings.
     """
+    if seconds % FIVE_MINUTES:
+        _refuse_archived(vehicle, start, end)
     longest = max((width for width in (FIVE_MINUTES, HOUR) if seconds % width == 0), default=READINGS)
     shortest = FIVE_MINUTES if longest else seconds
     pieces = Pieces(cut_span([vehicle], start, end, longest=longest), seconds=shortest)
@@ -197,6 +233,18 @@ def series_of(vehicle: int, start: datetime, end: datetime, *, seconds: int, mea
     with connection.cursor() as cursor:
         cursor.execute(sql, pieces.values)
         return str(cursor.fetchone()[0])
+
+
+def _refuse_archived(vehicle: int, start: datetime, end: datetime) -> None:
+    archived = Rollup.objects.filter(width=DAY, vehicle=vehicle, archived=True, bucket__lt=end)
+    first = archived.filter(bucket__gte=floor_time(start, DAY)).order_by("bucket").first()
+    if first is not None:
+        told = _(
+            "The readings of %(day)s lie in an archive, of which sums of five minutes are at hand: ask for a"
+            " multiple of 5 minutes, or have the archive restored."
+        )
+        message = told % {"day": first.bucket.date().isoformat()}
+        raise Unprocessable(message, {"bucket_minutes": [message]})
 
 
 def _series(pieces: str, measure: str, seconds: int, *, is_whole: bool) -> str:

@@ -105,7 +105,8 @@ def storing_readings(
     for key in late.keys() - stored:
         del first[key]
     _mark_stale(first)
-    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+    # Django leaves COPY's errors as psycopg tells them.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.write(BEGIN)
         fresh = [row for key, row in first.items() if key not in late] if late else list(first.values())
         for start in range(0, len(fresh), PACKED_AT_ONCE):

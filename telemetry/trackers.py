@@ -13,6 +13,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from vehicle_management.registry import is_number
+
 KNOT_KMH = 1.852
 METRE_PER_SECOND_KMH = 3.6
 # Traccar takes a smaller timestamp for seconds, a larger one for milliseconds.
@@ -240,7 +242,7 @@ def _json_number(values: Mapping[str, Any], name: str, path: str) -> float | Non
     value = values.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not is_number(value):
         told = _("“%(value)s” is not a number.")
         raise BadTracker(f"{path}.{name}", told % {"value": str(value)[:64]})
     return float(value)

@@ -16,7 +16,7 @@ from api_pattern.exceptions import Unprocessable
 from api_pattern.packing import packed
 from api_pattern.parsers import load_json
 from telemetry.acceptance import accept, refuse_who_may_not, sender_as
-from telemetry.bodies import Body, read_body
+from telemetry.bodies import Body, check_count, read_body
 from telemetry.serializers import (
     AcceptedSerializer,
     SentReadingSerializer,
@@ -108,6 +108,7 @@ class TrackerView(IngestView):
             items = _tracked(request, actor.bound_vehicle_id)
         except BadTracker as error:
             raise Unprocessable(str(error), {"body": [str(error)]}) from error
+        check_count(items)
         count = accept(Body(items, packed(items), "readings[{}]" if len(items) > 1 else ""), actor)
         metrics.readings_accepted.labels("osmand").inc(count)
         return Response({"status": "QUEUED", "accepted": count}, status=202)

@@ -1,6 +1,6 @@
 """Attributes' values: checked against what is well-known, typed by the registry where they are not."""
 
-import math
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,8 @@ MOST_ATTRIBUTES = 200
 MOST_NAME_LENGTH = 100
 MOST_TEXT_LENGTH = 10_000
 MOST_LEVELS = 32
+# Of a double, which is what a number is stored as.
+LARGEST = sys.float_info.max
 
 
 def kinds() -> dict[str, str]:
@@ -101,8 +103,13 @@ def check_known(attribute: Attribute, value: Any) -> Any:
     return _check_choice(attribute, value)
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a finite one; JSON knows whole numbers that no double holds."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
+
+
 def _check_number(attribute: Attribute, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not is_number(value):
         raise ValueError(_("“%(value)s” is not a number.") % {"value": str(value)[:100]})
     if not (attribute.least or 0) <= value <= (attribute.most or 0):
         bounds = {"value": f"{value:g}", "least": f"{attribute.least:g}", "most": f"{attribute.most:g}"}
@@ -137,8 +144,8 @@ def _check_plain(value: Any, levels: int) -> None:
         raise ValueError(_("The text has %(n)d characters; up to 10,000 are stored.") % {"n": len(value)})
     if isinstance(value, str) and "\x00" in value:
         raise ValueError(_("The text holds a NUL character, which cannot be stored."))
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(_("“%(value)s” is not a number.") % {"value": value})
+    if isinstance(value, (int, float)) and not -LARGEST <= value <= LARGEST:
+        raise ValueError(_("“%(value)s” is not a number.") % {"value": str(value)[:100]})
     if not isinstance(value, (dict, list)):
         return
     if levels == 0:

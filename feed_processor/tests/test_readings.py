@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from feed_processor.readings import take_readings
@@ -11,6 +12,7 @@ from msg_pattern.bus import Outgoing
 from msg_pattern.memory import MemoryBus
 from msg_pattern.messages import Channel, Message, MessageType
 from telemetry.models import ParkedEntry, Reading, StaleBuckets
+from telemetry.partitions import partition_of
 from vehicle_management.models import ChangeBatch, Vehicle, VehicleChange, VehicleStatus
 from vehicle_management.tests.factories import VehicleFactory
 
@@ -301,3 +303,43 @@ class NoAnswer:
 
     def acknowledge(self, entries):
         return
+
+
+def test_a_whole_number_beyond_64_bits_stands_in_no_others_way(bus, vehicle):
+    readings = [{"vehicle_id": "VH-1", "timestamp": at, "counter": 2**70} for at in (EARLIER, AT)]
+    assert say(bus, readings) == 2
+    assert [one.attributes for one in Reading.objects.all()] == [{"counter": 2**70}] * 2
+
+
+def test_a_part_without_a_time_keeps_its_place_when_it_is_tried_again(bus, vehicle):
+    say(bus, [{"vehicle_id": "VH-1", "speed_kmh": speed} for speed in (1, 9_999, 8_888)])
+    (stored,) = Reading.objects.all()
+    first, second = ParkedEntry.objects.order_by("entry")
+    assert [(one.received_at - stored.recorded_at).total_seconds() for one in (first, second)] == [
+        0.001,
+        0.002,
+    ]
+
+
+def test_a_day_whose_table_was_taken_away_is_made_again(bus, vehicle):
+    say(bus, {"vehicle_id": "VH-1", "timestamp": AT, "speed_kmh": 1})
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {partition_of(NOON.date())}")
+    assert say(bus, {"vehicle_id": "VH-1", "timestamp": LATER, "speed_kmh": 2}) == 1
+    assert reasons() == []
+
+
+def test_readings_that_the_status_says_nothing_of_are_looked_for(bus, vehicle):
+    told = {"vehicle_id": "VH-1", "timestamp": LATER, "speed_kmh": 1}
+    say(bus, told)
+    VehicleStatus.objects.update(recorded_at=NOON - timedelta(days=1))
+    assert say(bus, told, {**told, "timestamp": AT}) == 1
+    assert (reasons(), Reading.objects.count()) == ([], 2)
+
+
+def test_an_unknown_vehicle_is_parked_once_when_readings_are_stored_with_care(bus, vehicle):
+    told = {"vehicle_id": "VH-1", "timestamp": LATER, "speed_kmh": 1}
+    say(bus, told)
+    VehicleStatus.objects.all().delete()
+    say(bus, told, {**told, "vehicle_id": "VH-9"})
+    assert len(reasons()) == 1

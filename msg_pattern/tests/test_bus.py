@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from redis import Redis
+from redis.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from msg_pattern.bus import BusError, Outgoing, bus_at
 from msg_pattern.memory import MemoryBus
@@ -144,9 +146,52 @@ def test_what_was_taken_and_not_acknowledged_is_given_again(bus, channel):
 
 
 def test_an_entry_tells_who_sent_it_and_when(bus, channel):
-    bus.append(channel, [Outgoing(b"x", key="V1", sender="key:7", received_ms=1_700_000_000_123)])
+    yesterday_ms = int((time.time() - 86_400) * 1000)
+    bus.append(channel, [Outgoing(b"x", key="V1", sender="key:7", received_ms=yesterday_ms)])
     (entry,) = bus.consume(channel, group="g").take(1, timeout_s=0.1)
-    assert (entry.sender, entry.received_ms) == ("key:7", 1_700_000_000_123)
+    assert (entry.sender, entry.received_ms) == ("key:7", yesterday_ms)
+
+
+@pytest.mark.parametrize("at", ["1795268494622000", "4102444800000", "9" * 4_000, "1000", "-5", "soon", ""])
+def test_a_time_that_cannot_be_is_not_believed(valkey, client, channel, at):
+    before = time.time() * 1000
+    client.xadd(channel, {"data": "{}", "at": at, "by": "a\x00b" + "c" * 200})
+    (entry,) = valkey.consume(channel, group="g").take(1, timeout_s=0.1)
+    assert before - 2_000 < entry.received_ms < before + 10_000
+    assert entry.sender == "a␀b" + "c" * 97
+
+
+def test_what_a_lost_answer_gave_out_is_given_again(valkey, channel, monkeypatch):
+    valkey.append(channel, [Outgoing(b"1"), Outgoing(b"2")])
+    consumer = valkey.consume(channel, group="g")
+    consumer._left_after = None
+    read = AbstractConnection.read_response
+
+    def lose(connection, *args, **kwargs):
+        read(connection, *args, **kwargs)
+        monkeypatch.undo()
+        connection.disconnect()
+        raise RedisConnectionError("lost")
+
+    monkeypatch.setattr(AbstractConnection, "read_response", lose)
+    with pytest.raises(RedisConnectionError):
+        consumer.take(1, timeout_s=0.1)
+    consumer.close()
+    assert [one.data for one in valkey.consume(channel, group="g").take(9, timeout_s=0.1)] == [b"1"]
+
+
+def test_what_lies_in_a_former_shard_is_still_to_be_read(valkey, client, channel):
+    valkey.shards = 4
+    valkey.append(channel, [Outgoing(b"x", key="V3")])
+    (shard,) = [one for one in range(4) if client.exists(f"{channel}.{one}" if one else channel)]
+    assert shard
+    valkey.shards = 1
+    assert valkey.shards_of(channel) == [0, shard]
+    assert valkey.backlog(channel, group="g").entries == 1
+    consumer = valkey.consume(channel, group="g", shard=shard)
+    consumer.acknowledge(consumer.take(1, timeout_s=0.1))
+    assert valkey.shards_of(channel) == [0]
+    client.delete(f"{channel}.{shard}")
 
 
 def test_an_entry_without_a_time_came_when_it_was_appended(bus, channel):

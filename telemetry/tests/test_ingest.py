@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from redis import Redis
 from accounts.models import Fleet, Membership, User
 from accounts.services import create_key, issue_tokens, revoke_key
 from fleet_manager.errors import problem_of
-from msg_pattern.bus import get_bus
+from msg_pattern.bus import bus_at, get_bus
 from msg_pattern.messages import Channel
 from telemetry import acceptance, directory
 from telemetry.ingest import TelemetryGate
@@ -402,3 +403,78 @@ def test_a_person_in_a_browser_may_send_too(vehicle, client, stream):
 
 def test_nobody_sends_without_a_name(vehicle, client):
     assert client.post(PATH, reading(), content_type="application/json").status_code == 401
+
+
+HUGE = "1" * 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"vehicle_id": "VH-1", "speed_kmh": {HUGE}}}',
+        f'{{"vehicle_id": "VH-1", "g_force_long": {HUGE}}}',
+        f'{{"vehicle_id": "VH-1", "counter": {HUGE}}}',
+        f'{{"vehicle_id": "VH-1", "counters": [[{HUGE}]]}}',
+    ],
+)
+def test_a_whole_number_that_no_double_holds_is_named(post, vehicle, stream, body):
+    status, told, _headers = post(body.encode())
+    assert (status, stream()) == (422, [])
+    assert "1111111" in told["detail"]
+
+
+def test_readings_without_a_time_have_each_a_time_of_its_own(post, vehicle, stream, monkeypatch):
+    at = time.time_ns()
+    monkeypatch.setattr("time.time_ns", lambda: at)
+    untimed = {"vehicle_id": "VH-1", "speed_kmh": 30}
+    for body in ({"readings": [untimed] * 100}, {"readings": [untimed] * 100}, untimed, untimed):
+        assert post(body)[0] == 202
+    first, *others = (int(fields[b"at"]) for fields in stream())
+    assert [at - first for at in others] == [100, 200, 201]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_who_sends_is_asked_before_the_body_is_read(post, vehicle, fleet, content_type):
+    _key, reader = create_key({"name": "r", "scopes": ["read"]}, fleets=[fleet], by=None)
+    for body in (b"{", b"x" * 100):
+        assert post(body, secret="fm_wrong", content_type=content_type)[0] == 401
+        assert post(body, secret=reader, content_type=content_type)[0] == 403
+
+
+def test_a_bus_that_is_away_is_told_again_and_again(
+    post, key, client, vehicle, stream, settings, monkeypatch
+):
+    monkeypatch.setattr("telemetry.ingest.get_bus", lambda: bus_at("redis://127.0.0.1:1/0"))
+    monkeypatch.setattr("telemetry.acceptance.get_bus", lambda: bus_at("redis://127.0.0.1:1/0"))
+    for _again in range(2):
+        status, told, headers = post(reading())
+        assert (status, told["error"], bool(headers["retry-after"])) == (503, "UNAVAILABLE", True)
+        tracked = client.get(f"{PATH}/osmand", {"key": key[1], "id": "VH-1", "lat": "4", "lon": "-74"})
+        assert tracked.status_code == 503
+
+
+def test_a_key_ends_at_its_time_even_while_the_database_is_away(fleet, client, vehicle, stream, monkeypatch):
+    ends = timezone.now() + timedelta(seconds=30)
+    _key, secret = create_key(
+        {"name": "g", "scopes": ["ingest"], "expires_at": ends}, fleets=[fleet], by=None
+    )
+    headers = {"Authorization": f"Api-Key {secret}", "Content-Type": "application/json"}
+    raw = json.dumps(reading()).encode()
+    assert through_gate(client, raw, headers)[0] == 202
+    monkeypatch.setattr("telemetry.acceptance.time.time", ends.timestamp)
+    assert through_gate(client, raw, headers)[0] == 401
+
+
+def test_a_traccar_client_sends_one_to_a_thousand_locations(key, vehicle, client, stream):
+    for locations in ([], [{"timestamp": now(), "coords": {"latitude": 4, "longitude": -74}}] * 1_001):
+        body = {"device_id": "VH-1", "location": locations}
+        answer = client.post(f"{PATH}/osmand?key={key[1]}", body, content_type="application/json")
+        assert (answer.status_code, stream()) == (422, [])
+        assert f"{len(locations):,} readings" in answer.json()["detail"]
+
+
+def test_a_fleet_that_is_named_is_no_matter_in_quarantine(post, vehicle, settings):
+    settings.UNKNOWN_VEHICLES = "quarantine"
+    quarantine = Fleet.objects.create(fleet_id=settings.QUARANTINE_FLEET, fleet_name="Quarantine")
+    VehicleFactory(vehicle_id="NEW-2", fleet=quarantine)
+    assert post(reading(vehicle_id="NEW-2", fleet_id="north"))[0] == 202

@@ -389,6 +389,7 @@ def take_all():
 @pytest.fixture
 def readings(transactional_db):
     """Their table, whose rows no test but its own takes away."""
+    Reading.objects.all().delete()
     yield Reading.objects
     Reading.objects.all().delete()
 

@@ -1,5 +1,6 @@
 """Readings that are older than their fleet wants lie in archives, and come back from there."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -10,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.tests.factories import FleetFactory
+from api_pattern.exceptions import Unprocessable
 from telemetry import archives, retention
 from telemetry.archives import ArchiveIsDamaged
 from telemetry.closing import only_one
@@ -18,7 +20,7 @@ from telemetry.partitions import existing_days, make_days, partition_of
 from telemetry.restoring import ArchiveIsBusy, load_requested, request_restore, restore_archive
 from telemetry.retention import archive_readings, keep_days_of, set_retention
 from telemetry.rollups import ARCHIVED, DAY, refresh_rollups
-from telemetry.spans import sums_of
+from telemetry.spans import series_of, sums_of
 from telemetry.tests.factories import store
 from vehicle_management.models import Vehicle
 
@@ -134,6 +136,29 @@ def test_sums_stay_when_readings_go(short):
     before = sums(one)
     archive_readings(now=after(10))
     assert (rows(), sums(one)) == ([], before)
+
+
+def test_a_span_that_cuts_archived_five_minutes_counts_them_as_a_whole(short, long):
+    near, far = vehicle(short, "near"), vehicle(long, "far")
+    for one in (near, far):
+        drive(one)
+    archive_readings(now=after(10))
+    keys, begin = [near.pk, far.pk], MORNING + timedelta(minutes=2)
+    told = sums_of(keys, begin, begin + timedelta(minutes=10))
+    assert {key: told[key]["readings"] for key in keys} == {near.pk: 15, far.pk: 10}
+    told = sums_of(keys, begin, begin + timedelta(minutes=1))
+    assert {key: told[key]["readings"] for key in keys} == {near.pk: 5, far.pk: 1}
+
+
+def test_a_series_of_archived_readings_is_of_five_minutes_or_refused(short):
+    one = vehicle(short, "near")
+    drive(one)
+    span = (MORNING + timedelta(minutes=2), MORNING + timedelta(minutes=18))
+    before = len(json.loads(series_of(one.pk, *span, seconds=300, measure="speed")))
+    archive_readings(now=after(10))
+    assert len(json.loads(series_of(one.pk, *span, seconds=300, measure="speed"))) == before == 4
+    with pytest.raises(Unprocessable, match="readings of 2026-03-02 lie in an archive"):
+        series_of(one.pk, *span, seconds=60, measure="speed")
 
 
 def test_a_late_reading_is_added_to_the_sums_of_an_archived_day_and_archived_in_its_turn(short):
