@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext_lazy
 
 from dashboard.pages.base import Page
 from dashboard.pages.files import uploads_seen_by
@@ -37,10 +37,15 @@ class Need:
     """Something that waits for the person: how many, and where they are listed."""
 
     count: int
-    label: str
+    label: Any
     address: str
     icon: str
     tone: str
+
+    @property
+    def told(self) -> str:
+        """In the number that it is."""
+        return str(self.label % self.count)
 
 
 class Overview(Page):
@@ -128,15 +133,21 @@ class Overview(Page):
         needs = [
             Need(
                 tasks["mine_overdue"],
-                _("overdue tasks of yours"),
+                ngettext_lazy("overdue task of yours", "overdue tasks of yours"),
                 f"{listed}?assignee=me&overdue=true",
                 "tabler-user-exclamation",
                 "red",
             ),
-            Need(tasks["overdue"], _("overdue tasks"), f"{listed}?overdue=true", "tabler-alarm", "red"),
+            Need(
+                tasks["overdue"],
+                ngettext_lazy("overdue task", "overdue tasks"),
+                f"{listed}?overdue=true",
+                "tabler-alarm",
+                "red",
+            ),
             Need(
                 tasks["today"],
-                _("tasks due today"),
+                ngettext_lazy("task due today", "tasks due today"),
                 f"{listed}?due_today=true",
                 "tabler-calendar-due",
                 "yellow",
@@ -146,28 +157,28 @@ class Overview(Page):
             needs += [
                 Need(
                     waiting,
-                    _("files wait for review"),
+                    ngettext_lazy("file waits for review", "files wait for review"),
                     f"{files}?status=REVIEW",
                     "tabler-eye-check",
                     "yellow",
                 ),
                 Need(
                     failed,
-                    _("files failed lately"),
+                    ngettext_lazy("file failed lately", "files failed lately"),
                     f"{files}?status=FAILED&{after}",
                     "tabler-file-alert",
                     "red",
                 ),
                 Need(
                     self._unscored(),
-                    _("trips could not be scored"),
+                    ngettext_lazy("trip could not be scored", "trips could not be scored"),
                     f"{reverse('trips')}?range=7d&status=FAILED",
                     "tabler-route-off",
                     "red",
                 ),
                 Need(
                     actions.values("firing").distinct().count(),
-                    _("firings with failed actions"),
+                    ngettext_lazy("firing with failed actions", "firings with failed actions"),
                     f"{reverse('firings')}?failing=true",
                     "tabler-bolt-off",
                     "red",
@@ -177,7 +188,7 @@ class Overview(Page):
             needs.append(
                 Need(
                     ParkedEntry.objects.visible_to(self.me).count(),
-                    _("parked entries"),
+                    ngettext_lazy("parked entry", "parked entries"),
                     reverse("parked"),
                     "tabler-mailbox",
                     "yellow",

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,7 +16,18 @@ from dashboard import units
 from dashboard.pages.base import WRITERS, Page
 from dashboard.pages.trips import is_under_way, trips_seen_by
 from dashboard.report_tables import vehicle_link
-from dashboard.shown import NOTHING, exact, hours, link, measure, minus, number, score_level, short_number
+from dashboard.shown import (
+    NOTHING,
+    badge,
+    exact,
+    hours,
+    link,
+    measure,
+    minus,
+    number,
+    score_level,
+    short_number,
+)
 from telemetry.models import Trip
 from telemetry.scoring import BEST, HARSH_BRAKING
 from telemetry.trips import score_again
@@ -65,6 +77,7 @@ class ScoreTripAgain(Page):
 
 def trip_facts(trip: Any, me: User) -> list[tuple[str, Any]]:
     facts: list[tuple[str, Any]] = [
+        (_("Status"), badge(trip.status, str(trip.get_status_display()))),
         (_("Vehicle"), vehicle_link(trip.vehicle.vehicle_id)),
         (_("Driver"), _driver(trip)),
         (_("Start"), exact(trip.started_at) if trip.started_at else NOTHING),
@@ -77,7 +90,11 @@ def trip_facts(trip: Any, me: User) -> list[tuple[str, Any]]:
     ]
     if trip.origin == Trip.Origin.POSTED:
         facts.append((_("Received"), exact(trip.created_at)))
-    return facts
+    if trip.scored_at:
+        facts.append((_("Scored"), exact(trip.scored_at)))
+    if trip.attempts > 1:
+        facts.append((_("Attempts"), number(trip.attempts)))
+    return [*facts, (_("Id"), format_html('<code class="trip-id">{}</code>', trip.pk))]
 
 
 def _driver(trip: Trip) -> Any:

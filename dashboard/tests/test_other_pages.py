@@ -66,6 +66,7 @@ def test_the_overview_counts_what_one_sees_and_links_to_it(page, world):
     TaskFactory(vehicle=VehicleFactory(fleet=world.people.south), title="southern")
     shown = text_of(page.get("/"))
     assert "/tasks?overdue=true" in shown
+    assert "<strong>1</strong> overdue task<" in shown
     assert "southern" not in shown
     assert 'href="/vehicles?status=IDLE"' in shown
 

@@ -215,7 +215,12 @@ function axesOf(options) {
 
 function decimalsOf(splits, one) {
   const step = splits.length > 1 ? Math.abs(splits[1] - splits[0]) : 1;
-  return step >= 1 ? 0 : Math.min(Math.ceil(-Math.log10(step)), Math.max(one.decimals || 0, 1));
+  const most = Math.max(one.decimals || 0, 1);
+  for (let decimals = 0; decimals < most; decimals += 1) {
+    const tens = step * 10 ** decimals;
+    if (Math.abs(tens - Math.round(tens)) < 1e-6) return decimals;
+  }
+  return most;
 }
 
 function widest(self, values, axis, cycle) {
