@@ -49,6 +49,7 @@ class TripPage(Page):
             "trip": trip,
             "facts": trip_facts(trip, self.me),
             "sentence": score_sentence(trip),
+            "thresholds": thresholds_told(trip),
             "level": "" if trip.safety_score is None else score_level(trip.safety_score),
             "radius": RADIUS,
             "events": [shown_event(one, self.me) for one in trip.events[:MOST_EVENTS]],
@@ -134,6 +135,20 @@ def score_sentence(trip: Trip) -> str:
     return sentence % told + least + "."
 
 
+def thresholds_told(trip: Trip) -> str:
+    """With which settings it was scored; they may be others by now."""
+    if not (used := trip.thresholds):
+        return ""
+    sentence = _(
+        "Scored with: braking below %(low)s g, acceleration above %(high)s g, %(penalty)s points a sample."
+    )
+    return sentence % {
+        "low": minus(short_number(used["harsh_braking_g"])),
+        "high": minus(short_number(used["rapid_accel_g"])),
+        "penalty": short_number(used["penalty"]),
+    }
+
+
 def _samples(count: int) -> str:
     return ngettext("%(n)s sample", "%(n)s samples", count) % {"n": number(count)}
 
@@ -171,6 +186,7 @@ def script_data(trip: Trip, me: User) -> dict[str, Any]:
             "force": _("Longitudinal acceleration"),
             "lasted": _("Lasted"),
             "samples": _("%s samples"),
+            "one_sample": _("%s sample"),
             "sample": _("sample %s"),
             "way": _("The way of this trip"),
             "offline": _("The way of this trip could not be fetched; reload the page to try again."),

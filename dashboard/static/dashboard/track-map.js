@@ -87,7 +87,8 @@ export class TrackMap {
     if (!place) return;
     this.popup?.remove();
     this.popup = new this.library.Popup({ offset: 14, maxWidth: "260px" }).setLngLat(place).setDOMContent(this.tell(this.track.events[number])).addTo(this.map);
-    this.map.easeTo({ center: place, duration: 300 });
+    // What is in view stays where it is.
+    if (!this.map.getBounds().contains(place)) this.map.easeTo({ center: place, duration: 300 });
   }
 }
 

@@ -59,7 +59,7 @@ function tellEvent(event, { speed_kmh: kmh }) {
     [words.g, told(event.g, { unit: "g", decimals: 2 })],
     [words.time, event.at ? clock(event.at) : "–"],
     [words.speed, speed],
-    [words.lasted, words.samples.replace("%s", event.samples)],
+    [words.lasted, (event.samples === 1 ? words.one_sample : words.samples).replace("%s", event.samples)],
   ];
   return h("div", { class: "event-popup" }, h("strong", {}, words[event.kind] || event.kind), h("dl", {}, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
 }
