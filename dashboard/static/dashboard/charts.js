@@ -6,12 +6,14 @@
 // `colour` (a CSS variable), `values` (null is a gap), `look` (line, area, faint, or unseen: told in the tip alone), `scale` (a name; the second
 // scale stands on the right), `steps`. Besides: `range` ([from, to]), `scales` ({name: {range}}), `bands` ([[upper,
 // lower]], series counted from 0), `marks` ([{at, colour}], vertical), `limits` ([{scale, value, colour}], level),
-// `group` (charts with one group share their cursor), `height`, `onCursor(index or null)`.
+// `isDay` (a value is that of a whole day), `group` (charts with one group share their cursor), `height`, `onCursor(index or null)`.
 import { colourOf, onTheme } from "./colours.js";
 import { h } from "./dom.js";
 
 const HEIGHT = 220;
 const FONT = '11px "Inter Variable", system-ui, sans-serif';
+// The axis of values by day steps in whole days.
+const DAYS = [1, 2, 3, 7, 14, 28, 56, 112].map((days) => days * 86400);
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 };
 let loading;
 
@@ -201,6 +203,7 @@ function axesOf(options) {
   const time = {
     stroke: quiet, font: FONT, gap: 6, size: 40, space: 64,
     grid: { show: false }, ticks: { stroke: () => colourOf("--line"), width: 1, size: 5 },
+    ...(options.isDay ? { incrs: DAYS } : {}),
     ...(options.isTime === false ? {} : { values: (self, splits, axis, space, step) => dates(splits, step, options) }),
   };
   return [time, ...names.map((name, place) => {
