@@ -52,12 +52,13 @@ def chromium_or_skip() -> Path:
     pytest.skip(message)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one file: Playwright keeps an event loop in this thread, in which other files' tests run their own."""
     chromium = chromium_or_skip()
-    # Playwright keeps an event loop in this thread, where Django would refuse its queries.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Django would refuse its queries in that loop.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         yield playwright.chromium.launch(
             executable_path=str(chromium), args=["--no-sandbox", "--disable-dev-shm-usage", *MAPS_WITHOUT_GPU]
         )

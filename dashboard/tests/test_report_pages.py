@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.report_range import range_of
@@ -263,3 +265,20 @@ def test_an_empty_span_says_what_to_do(page, world, path):
     shown = text_of(page.get(path, {"from": "2001-01-01T00:00", "to": "2001-01-02T00:00"}))
     assert 'data-testid="report-nothing"' in shown
     assert "POST /api/v1/telemetry" in shown
+
+
+# ---------------------------------------------------------------- what it costs
+
+
+@pytest.mark.parametrize("path", [*REPORTS, "/", "/vehicles/fleet-north-VH-001?tab=trips"])
+def test_more_vehicles_and_trips_take_no_more_queries(page, driven, path):
+    page.get(path)
+    with CaptureQueriesContext(connection) as few:
+        page.get(path)
+    for number in range(5):
+        vehicle = VehicleFactory(fleet=driven.people.north)
+        make_trip(vehicle, started_at=timezone.now() - HALF_AN_HOUR, driver_id=f"X-{number}", safety_score=70)
+        make_trip(driven.vehicle, started_at=timezone.now() - HALF_AN_HOUR, safety_score=75)
+    with CaptureQueriesContext(connection) as many:
+        page.get(path)
+    assert len(many) <= len(few)
