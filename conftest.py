@@ -9,10 +9,13 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from fleet_manager.supervisor.processes import Child
 from fleet_manager.supervisor.servers import Postgres, Server, Valkey
@@ -92,3 +95,15 @@ else:
 assert settings.DATABASES
 for folder in (settings.STATIC_ROOT, settings.FILE_UPLOAD_TEMP_DIR):
     Path(folder).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def leave_no_readings(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+    """Django empties the tables that it made; that of the readings is not one of them."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM telemetry_reading)")
+            if cursor.fetchone()[0]:
+                cursor.execute("TRUNCATE telemetry_reading")

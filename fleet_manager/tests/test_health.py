@@ -103,7 +103,7 @@ def test_a_bus_may_break_in_any_way(client: Client, monkeypatch: pytest.MonkeyPa
 def test_a_part_that_hangs_is_down_in_time(
     client: Client, monkeypatch: pytest.MonkeyPatch, hanging: Callable[[], str], part: str
 ):
-    monkeypatch.setattr(readiness, "ANSWER_WITHIN_S", 1)
+    monkeypatch.setattr(readiness, "ANSWER_WITHIN_S", 2)
     monkeypatch.setitem(readiness.PROBES, part, Probe(hanging))
     began = time.monotonic()
 
@@ -111,20 +111,25 @@ def test_a_part_that_hangs_is_down_in_time(
 
     assert answer.status_code == 503
     assert {name for name, state in answer.json().items() if state == "down"} == {part}
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 5
 
 
 def test_a_server_that_hangs_is_asked_once_however_many_ask(
     monkeypatch: pytest.MonkeyPatch, hanging: Callable[[], str]
 ):
-    probe = Probe(hanging)
-    before = threading.active_count()
+    asked: list[None] = []
+
+    def ask() -> str:
+        asked.append(None)
+        return hanging()
+
+    probe = Probe(ask)
 
     for _ in range(5):
         with pytest.raises(TimeoutError):
             probe.start().answer(0.01)
 
-    assert threading.active_count() == before + 1
+    assert len(asked) == 1
 
 
 def test_a_question_that_was_lost_is_asked_anew(monkeypatch: pytest.MonkeyPatch, hanging: Callable[[], str]):
