@@ -1,6 +1,8 @@
 """Values as pages show them: numbers with units, times as “31 s ago”, statuses as badges."""
 
+import math
 from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from django.templatetags.static import static
@@ -14,6 +16,7 @@ from dashboard import units
 from task_management.models import Task
 from vehicle_management.models import VehicleStatus
 
+ROUNDING = Context(prec=400, rounding=ROUND_HALF_UP)
 NOTHING = format_html('<span class="text-placeholder">{}</span>', "–")
 # Until then a time is told as how long ago it was; what is older gets its date.
 TOLD_AS_AGE = timedelta(days=30)
@@ -42,6 +45,10 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 
 def number(value: float, decimals: int = 0) -> str:
+    """Rounded as scripts round: what Django is given unrounded it cuts off."""
+    if math.isfinite(value):
+        exact_value = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), context=ROUNDING)
+        value = ROUNDING.plus(exact_value)  # type: ignore[assignment]
     return str(formats.number_format(value, decimal_pos=decimals, use_l10n=True, force_grouping=True))
 
 
