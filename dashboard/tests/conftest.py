@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+OTHER_SESSIONS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+OTHERS = f"SELECT count(*) {OTHER_SESSIONS} AND state = %s"
+END_OTHERS = f"SELECT pg_terminate_backend(pid) {OTHER_SESSIONS}"
 MAPS_WITHOUT_GPU = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -62,6 +65,8 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(
             executable_path=str(chromium), args=["--no-sandbox", "--disable-dev-shm-usage", *MAPS_WITHOUT_GPU]
         )
+        # Outside of this loop nobody would find them.
+        connections.close_all()
 
 
 @pytest.fixture(scope="session")
@@ -90,12 +95,23 @@ def web_server() -> Iterator[str]:
 @pytest.fixture
 def server(web_server: str, transactional_db: None) -> Iterator[str]:
     """The server's address. Its threads give their connections back, so that the database can be dropped."""
-    settings = connections.settings["default"]
-    kept, settings["CONN_MAX_AGE"] = settings["CONN_MAX_AGE"], 0
+    connections.settings["default"]["CONN_MAX_AGE"] = 0
     cache.clear()
     yield web_server
-    settings["CONN_MAX_AGE"] = kept
     gc.collect()
+    end_other_sessions()
+
+
+def end_other_sessions(seconds: float = 5) -> None:
+    """A request whose browser went away may still be under way, and keep its session for ever after."""
+    deadline = time.monotonic() + seconds
+    with connections["default"].cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(OTHERS, ["active"])
+            if not cursor.fetchone()[0]:
+                break
+            time.sleep(0.05)
+        cursor.execute(END_OTHERS)
 
 
 @pytest.fixture
