@@ -1,5 +1,7 @@
 """How fast readings leave the stream: ours, with statuses and change batches, beside one INSERT per reading.
 
+The INSERTs run twice: with their entries acknowledged by the thousand, and each by itself after its commit.
+
 python -m benchmarks.drain [--readings 60000]
 """
 
@@ -55,11 +57,14 @@ def drained_per_second(count: int, take: Callable[[Any, Any], object], batch: in
     return count / (time.perf_counter() - began)
 
 
-def row_by_row(connection: psycopg.Connection) -> Callable[[Any, Any], None]:
+def row_by_row(connection: psycopg.Connection, *, acknowledges_each: bool) -> Callable[[Any, Any], None]:
     def take(consumer: Any, entries: Any) -> None:
         for entry in entries:
             connection.execute(INSERT, json.loads(entry.data))
-        consumer.acknowledge(entries)
+            if acknowledges_each:
+                consumer.acknowledge([entry])
+        if not acknowledges_each:
+            consumer.acknowledge(entries)
 
     return take
 
@@ -76,8 +81,11 @@ def main() -> None:
         fill(AT_ONCE)
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
             connection.execute(TABLE)
-            put(0, count // 4, 1)
-            rows = drained_per_second(count // 4, row_by_row(connection), 1)
+            rows = {}
+            for place, each in enumerate((False, True)):
+                put(place * count // 4, count // 4, 1)
+                take = row_by_row(connection, acknowledges_each=each)
+                rows[each] = drained_per_second(count // 4, take, 1)
         # As the listener does.
         gc.collect()
         gc.freeze()
@@ -87,9 +95,10 @@ def main() -> None:
             put(first * vehicles // VEHICLES, count, batch, vehicles)
             found[batch, vehicles] = drained_per_second(count, take_readings, batch)
             first += count
-    print(f"one INSERT per reading: {rows:,.0f}/s")
+    print(f"one INSERT per reading: {rows[False]:,.0f}/s; each acknowledged by itself: {rows[True]:,.0f}/s")
     for (batch, vehicles), rate in found.items():
-        print(f"ours, {vehicles} vehicles, {batch} readings an entry: {rate:,.0f}/s, {rate / rows:.1f} times")
+        told = f"{rate:,.0f}/s, {rate / rows[False]:.1f} and {rate / rows[True]:.1f} times"
+        print(f"ours, {vehicles} vehicles, {batch} readings an entry: {told}")
 
 
 if __name__ == "__main__":
