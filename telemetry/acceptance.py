@@ -19,7 +19,7 @@ from api_pattern.problems import sentence
 from msg_pattern.bus import Bus, Outgoing, get_bus
 from msg_pattern.messages import Channel
 from telemetry.bodies import Body
-from telemetry.readings import AHEAD_MS, BadReadings, Faults, Reading, read_readings
+from telemetry.readings import AHEAD_MS, BadReadings, Faults, Reading, read_known, read_readings
 from vehicle_management.exceptions import VehicleConflict
 from vehicle_management.models import Vehicle
 
@@ -74,7 +74,9 @@ def fleets_of(vehicle_ids: Sequence[str]) -> dict[str, str | None]:
 
 
 def read_all(body: Body, *, now_ms: int) -> list[Reading]:
-    """The body's readings. Raises Unprocessable that names each faulty reading and field."""
+    """The body's readings; values stay with the body. Raises Unprocessable that names each faulty field."""
+    if body.known and (readings := read_known(body.known, now_ms=now_ms)) is not None:
+        return readings
     try:
         return read_readings(body.items, now_ms=now_ms, path=body.path)
     except BadReadings as error:

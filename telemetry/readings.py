@@ -61,6 +61,15 @@ _Checked: Any = msgspec.defstruct(
     ],
     gc=False,
 )
+# A reading that says what is well-known and nothing else, as most do.
+Known: Any = msgspec.defstruct(
+    "Known",
+    [("g_force_long", float | None, None)],
+    bases=(_Checked,),
+    kw_only=True,
+    forbid_unknown_fields=True,
+    gc=False,
+)
 _KNOWN_STATUSES = frozenset((*STATUSES, None))
 
 
@@ -86,6 +95,19 @@ def read_readings(items: Sequence[Any], *, now_ms: int, path: str = "readings[{}
         return [_read_quickly(item, now_ms) for item in items]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return _read_slowly(items, now_ms, path)
+
+
+def read_known(told: Sequence[Any], *, now_ms: int) -> list[Reading] | None:
+    """``Known`` readings without their values, for whoever hands them on; None where a fault is to be named."""
+    oldest, latest = from_ms(now_ms - OLDEST_MS), from_ms(now_ms + AHEAD_MS)
+    readings = []
+    for one in told:
+        at, id_ = one.timestamp or one.recorded_at, one.vehicle_id
+        is_good = at is None or oldest <= at <= latest
+        if not is_good or one.status not in _KNOWN_STATUSES or "/" in id_ or not id_.isprintable():
+            return None
+        readings.append(Reading(id_, at, {}, one.fleet_id))
+    return readings
 
 
 def _read_quickly(item: Any, now_ms: int) -> Reading:
