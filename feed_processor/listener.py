@@ -35,7 +35,7 @@ ENTRIES_AT_ONCE, BYTES_AT_ONCE = 3_000, 1_000_000
 # So many are asked for until it is known how large they are.
 ENTRIES_AT_FIRST = 50
 # Few at a time cost many times as much each: then the next ones are waited for a moment.
-FEW, LINGER_S = 1_000, 0.05
+FEW, LINGER_S = 1_000, 0.15
 GATHER_S = 0.1
 # Two listeners hear one published reading; what a program says again within this time says nothing new.
 SAME_WITHIN_S = 2.0

@@ -1,7 +1,8 @@
 """What the hot route knows of senders and vehicles, without asking the database for each request.
 
-Requests that need to ask share one question. What was told lately is fresh; where the database is away,
-what was told before still holds, so that readings go on coming in.
+Requests that need to ask share one question. What was told lately is fresh; what was told a little before
+holds while it is asked for anew, so that hardly a request waits. Where the database is away, what was told
+before holds on, so that readings go on coming in.
 """
 
 import asyncio
@@ -26,9 +27,10 @@ from telemetry.acceptance import Sender, fleets_of, sender_as
 
 log = structlog.get_logger(__name__)
 
-# A key that is revoked is dead within 2 s: one to be asked for again, the other for the answer.
-SENDERS_FRESH_S = 1.0
-VEHICLES_FRESH_S = 3.0
+# Seconds since it was asked for until it is asked for anew, and until nobody uses it before the answer.
+# A key that is revoked is dead within 2 s.
+SENDERS_FRESH_S, SENDERS_HOLD_S = 0.7, 1.7
+VEHICLES_FRESH_S, VEHICLES_HOLD_S = 2.0, 5.0
 ANSWERS_WITHIN_S = 3.0
 MOST_HELD = 500_000
 
@@ -43,10 +45,12 @@ _asking = ThreadPoolExecutor(2, "directory")
 class Directory(Generic[Key, Value]):
     """A cache over ``load``, which answers for many keys at once and leaves out what is not there."""
 
-    def __init__(self, load: Load, *, fresh_s: float) -> None:
-        self._load, self._fresh_s = load, fresh_s
+    def __init__(self, load: Load, *, fresh_s: float, hold_s: float) -> None:
+        self._load, self._fresh_s, self._hold_s = load, fresh_s, hold_s
+        # With the time when it was asked for.
         self._held: dict[Key, tuple[float, Value]] = {}
         self._wanted: set[Key] = set()
+        self._asked: set[Key] = set()
         self._next: asyncio.Task[bool] | None = None
         self._is_away = False
 
@@ -54,13 +58,22 @@ class Directory(Generic[Key, Value]):
         """What is known of ``keys``. Raises Unavailable where the database is away and nothing is held."""
         now = time.monotonic()
         held = self._held
-        stale = [key for key in keys if key not in held or held[key][0] < now]
-        if stale and self._is_away and all(key in held for key in stale):
+        ageing = [key for key in keys if key not in held or held[key][0] < now - self._fresh_s]
+        stale = [key for key in ageing if key not in held or held[key][0] < now - self._hold_s]
+        if ageing and not stale:
+            self._refresh(ageing)
+        elif stale and self._is_away and all(key in held for key in stale):
             # Asked for beside the request: what is held has to do for as long as the database is away.
             self._join(stale)
         elif stale and not await self._ask(stale) and any(key not in held for key in stale):
             raise Unavailable(_("The database does not answer, and you or a vehicle are not known yet."))
         return {key: held[key][1] for key in keys if key in held}
+
+    def _refresh(self, keys: Collection[Key]) -> None:
+        """Beside the request; what is being asked for now is not asked for again."""
+        missing = [key for key in keys if key not in self._asked]
+        if missing:
+            self._join(missing)
 
     async def _ask(self, keys: Collection[Key]) -> bool:
         """Join the next question (the one that is being asked may have begun before); was it answered?"""
@@ -77,6 +90,7 @@ class Directory(Generic[Key, Value]):
         await asyncio.sleep(0)
         wanted, self._wanted, self._next = self._wanted, set(), None
         asked_at = time.monotonic()
+        self._asked |= wanted
         asked = asyncio.get_running_loop().run_in_executor(_asking, self._load_now, wanted)
         try:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
@@ -91,6 +105,8 @@ class Directory(Generic[Key, Value]):
                 log.warning("directory makes do", keys=len(wanted), reason=str(error).strip()[:200])
             self._is_away = True
             return False
+        finally:
+            self._asked -= wanted
         self._is_away = False
         self._take(wanted, found, asked_at)
         return True
@@ -105,10 +121,9 @@ class Directory(Generic[Key, Value]):
     def _take(self, wanted: set[Key], found: dict[Key, Value], asked_at: float) -> None:
         if len(self._held) > MOST_HELD:
             self._held.clear()
-        until = asked_at + self._fresh_s
         for key in wanted - found.keys():
             self._held.pop(key, None)
-        self._held.update((key, (until, value)) for key, value in found.items())
+        self._held.update((key, (asked_at, value)) for key, value in found.items())
 
     def _take_late(self, wanted: set[Key], asked_at: float, late: "asyncio.Future[dict[Key, Value]]") -> None:
         if not late.cancelled() and late.exception() is None:
@@ -116,9 +131,9 @@ class Directory(Generic[Key, Value]):
 
     def _make_do(self, wanted: set[Key]) -> None:
         """The database is away: what is held holds on for a moment."""
-        until = time.monotonic() + self._fresh_s
+        now = time.monotonic()
         for key in wanted & self._held.keys():
-            self._held[key] = (until, self._held[key][1])
+            self._held[key] = (now, self._held[key][1])
 
 
 def load_senders(credentials: Collection[Credential]) -> dict[Credential, Sender]:
@@ -140,5 +155,9 @@ def load_vehicles(ids: Collection[str]) -> dict[str, str | None]:
     return fleets_of(list(ids))
 
 
-senders: Directory[Credential, Sender] = Directory(load_senders, fresh_s=SENDERS_FRESH_S)
-vehicles: Directory[str, str | None] = Directory(load_vehicles, fresh_s=VEHICLES_FRESH_S)
+senders: Directory[Credential, Sender] = Directory(
+    load_senders, fresh_s=SENDERS_FRESH_S, hold_s=SENDERS_HOLD_S
+)
+vehicles: Directory[str, str | None] = Directory(
+    load_vehicles, fresh_s=VEHICLES_FRESH_S, hold_s=VEHICLES_HOLD_S
+)

@@ -347,6 +347,25 @@ def test_the_hot_route_goes_on_while_the_database_is_away(key, client, vehicle, 
     assert answered["retry-after"]
 
 
+def test_what_was_told_lately_holds_while_it_is_asked_for_anew():
+    asked = []
+
+    def load(keys):
+        asked.append(set(keys))
+        return dict.fromkeys(keys, len(asked))
+
+    async def go():
+        known = directory.Directory(load, fresh_s=0.05, hold_s=30)
+        told = [await known.look_up(["a", "b"])]
+        await asyncio.sleep(0.06)
+        told += [await known.look_up(["a"]), await known.look_up(["a"])]
+        await known._next
+        return [*told, await known.look_up(["a"])]
+
+    assert asyncio.run(go()) == [{"a": 1, "b": 1}, {"a": 1}, {"a": 1}, {"a": 2}]
+    assert asked == [{"a", "b"}, {"a"}]
+
+
 def test_what_is_no_reading_is_given_to_django_with_its_body(key, vehicle):
     given = []
 
