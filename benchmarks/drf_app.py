@@ -4,6 +4,7 @@ gunicorn benchmarks.drf_app:application
 """
 
 import os
+from typing import ClassVar
 
 import django
 from django.conf import settings
@@ -51,6 +52,8 @@ class Reading(models.Model):
     engine_temp_c = models.FloatField()
     load_pct = models.FloatField()
     status = models.TextField()
+
+    objects: ClassVar[models.Manager["Reading"]] = models.Manager()
 
     class Meta:
         app_label = "benchmarks"
