@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -138,7 +138,8 @@ def outgoing(
     body: Body, readings: Sequence[Reading], *, sender: Sender, now_ms: int, shards: int
 ) -> list[Outgoing]:
     """The body as entries: one, or, where the bus keeps keys apart, one per vehicle."""
-    received_ms = receipts.give(readings, now_ms)
+    untimed = {reading.vehicle_id for reading in readings if reading.at is None}
+    received_ms = receipts.give(untimed, len(readings), now_ms)
     if shards == 1 or len(readings) == 1:
         return [Outgoing(body.data, readings[0].vehicle_id, sender.name, received_ms)]
     by_vehicle: dict[str, list[object]] = defaultdict(list)
@@ -199,9 +200,11 @@ class Receipts:
         self._last: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def give(self, readings: Sequence[Reading], now_ms: int) -> int:
-        """The time of the first of ``readings``; the others are of the milliseconds after it."""
-        untimed = {reading.vehicle_id for reading in readings if reading.at is None}
+    def give(self, untimed: Collection[str], count: int, now_ms: int) -> int:
+        """When the first of ``count`` readings came, of which the vehicles ``untimed`` tell no time.
+
+        The others are of the milliseconds after it.
+        """
         if not untimed:
             return now_ms
         with self._lock:
@@ -210,7 +213,7 @@ class Receipts:
             begin = max(now_ms, *(self._last.get(vehicle, 0) + 1 for vehicle in untimed))
             # Who says more than one a millisecond for minutes says the same time twice.
             begin = min(begin, now_ms + AHEAD_MS // 2)
-            self._last.update(dict.fromkeys(untimed, begin + len(readings) - 1))
+            self._last.update(dict.fromkeys(untimed, begin + count - 1))
         return begin
 
 

@@ -21,6 +21,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from api_pattern import metrics
 from msg_pattern.bus import Bus, BusError, Outgoing
 from msg_pattern.messages import Channel
+from telemetry.acceptance import receipts
 from telemetry.mqtt_payloads import TopicFilter, entries_of
 from telemetry.room import refuse_when_full
 
@@ -184,7 +185,6 @@ class Adapter:
         self._bus, self._broker, self._client_id = bus, broker, client_id
         self._topic = TopicFilter.of(topic)
         self._protocol, self._is_protocol_known = V5, False
-        self._last_ms: dict[str, int] = {}
         self.connection: Connection | None = None
 
     def run(self, stopping: threading.Event) -> None:
@@ -252,14 +252,8 @@ class Adapter:
         vehicle_id = self._topic.vehicle_of(topic)
         if not message.payload:
             return []
-        sender = f"mqtt:{vehicle_id or ''}"
+        sender, now_ms = f"mqtt:{vehicle_id or ''}", time.time_ns() // 1_000_000
         return [
-            (Outgoing(data, key, sender, self._received_ms(key, count)), count)
+            (Outgoing(data, key, sender, receipts.give({key}, count, now_ms)), count)
             for key, data, count in entries_of(bytes(message.payload), vehicle_id)
         ]
-
-    def _received_ms(self, key: str, count: int) -> int:
-        """Now, or a little later: readings of one vehicle without a time are each of a time of their own."""
-        at_ms = max(time.time_ns() // 1_000_000, self._last_ms.get(key, 0) + 1)
-        self._last_ms[key] = at_ms + count - 1
-        return at_ms
