@@ -216,12 +216,15 @@ class RedisBus:
         return RedisConsumer(self._consuming, stream_of(channel, shard), group)
 
     def shards_of(self, channel: str) -> list[int]:
-        pipe = self._client.pipeline(transaction=False)
         former = range(self.shards, MOST_SHARDS)
-        for shard in former:
-            pipe.xlen(stream_of(channel, shard))
-        counts = pipe.execute() if former else []
-        return [*range(self.shards), *(shard for shard, count in zip(former, counts, strict=True) if count)]
+        streams = [stream_of(channel, shard) for shard in former]
+        found = list(range(self.shards))
+        # Asked for often, and hardly ever is there any.
+        if streams and self._client.exists(*streams):
+            found += [
+                shard for shard, stream in zip(former, streams, strict=True) if self._client.xlen(stream)
+            ]
+        return found
 
     def backlog(self, channel: str, *, group: str) -> Backlog:
         pipe = self._client.pipeline(transaction=False)
