@@ -3,12 +3,11 @@
 import json
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
 from confluent_kafka import Producer
-from django.db import OperationalError, connections
+from django.db import OperationalError
 
 from accounts.models import Fleet
 from accounts.services import create_key
@@ -21,8 +20,8 @@ from msg_pattern.bus import get_bus
 from msg_pattern.messages import Channel
 from msg_pattern.tests.tansu import HURRIED, running_tansu
 from rules.tests.factories import count, make_rule
-from telemetry import acceptance, directory
 from telemetry.models import ParkedEntry, Reading
+from telemetry.tests.learnt import nothing_learnt
 from telemetry.tests.test_ingest import PATH, now, through_gate
 from vehicle_management.models import VehicleStatus
 from vehicle_management.tests.factories import VehicleFactory
@@ -42,16 +41,8 @@ def kafka(settings, monkeypatch):
 
 @pytest.fixture
 def anew(monkeypatch):
-    """What one test's processes learnt is nothing for the next."""
-    for known in (directory.senders, directory.vehicles):
-        known._held.clear()
-    monkeypatch.setattr(acceptance.rates, "_left", {})
-    monkeypatch.setattr(acceptance.backlog, "_is_full", False)
-    asking = ThreadPoolExecutor(1)
-    monkeypatch.setattr(directory, "_asking", asking)
-    yield
-    asking.submit(connections.close_all).result()
-    asking.shutdown()
+    with nothing_learnt(monkeypatch):
+        yield
 
 
 @pytest.fixture

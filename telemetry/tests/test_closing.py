@@ -125,7 +125,7 @@ def test_what_comes_while_a_day_is_copied_is_in_the_new_table_too(monkeypatch):
 
 def test_nothing_is_lost_while_readings_come_in_at_any_moment():
     fill(minutes=range(0, 600, 20))
-    over, counts = Event(), []
+    over, counts, begun = Event(), [], Event()
 
     def write():
         count = 0
@@ -133,6 +133,8 @@ def test_nothing_is_lost_while_readings_come_in_at_any_moment():
             while not over.is_set():
                 store(50, [(MORNING + timedelta(milliseconds=count), {})])
                 count += 1
+                if count > 10:
+                    begun.set()
         finally:
             counts.append(count)
             connection.close()
@@ -141,11 +143,13 @@ def test_nothing_is_lost_while_readings_come_in_at_any_moment():
     writer.start()
     try:
         assert [closing.close_day(DAY) for _turn in range(4)] == [True] * 4
+        assert begun.wait(20)
+        assert closing.close_day(DAY)
     finally:
         over.set()
         writer.join()
     assert run("SELECT count(*) FROM telemetry_reading WHERE vehicle = 50") == [(counts[0],)]
-    assert counts[0]
+    assert counts[0] > 10
 
 
 def test_a_day_whose_table_is_in_use_stays_as_it_is_and_is_closed_later(monkeypatch):

@@ -4,13 +4,11 @@ import asyncio
 import gzip
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings as django_settings
-from django.db import connections
 from django.utils import timezone
 from redis import Redis
 
@@ -21,6 +19,7 @@ from msg_pattern.bus import bus_at, get_bus
 from msg_pattern.messages import Channel
 from telemetry import acceptance, directory
 from telemetry.ingest import TelemetryGate
+from telemetry.tests.learnt import nothing_learnt
 from vehicle_management.tests.factories import VehicleFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,16 +52,8 @@ def key(fleet):
 
 @pytest.fixture(autouse=True)
 def anew(monkeypatch):
-    """What one test's processes learnt is nothing for the next."""
-    for known in (directory.senders, directory.vehicles):
-        known._held.clear()
-    monkeypatch.setattr(acceptance.rates, "_left", {})
-    monkeypatch.setattr(acceptance.backlog, "_is_full", False)
-    asking = ThreadPoolExecutor(1)
-    monkeypatch.setattr(directory, "_asking", asking)
-    yield
-    asking.submit(connections.close_all).result()
-    asking.shutdown()
+    with nothing_learnt(monkeypatch):
+        yield
 
 
 @pytest.fixture(params=["hot", "django"])
