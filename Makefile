@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PY := $(BIN)/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
-NAMES := accounts analytics api_pattern customer_management dashboard feed_processor file_manager fleet_manager \
+NAMES := accounts alerts analytics api_pattern customer_management dashboard feed_processor file_manager fleet_manager \
 	msg_pattern rules task_management telemetry vehicle_management conftest.py manage.py
 SOURCES = $(wildcard $(NAMES) benchmarks)
 

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "customer_management",
     "vehicle_management",
     "task_management",
+    "alerts",
     "telemetry",
     "rules",
     "feed_processor",

@@ -19,7 +19,7 @@ from rules.table import attribute_table
 # One row that differs whenever rules, their makers' rights, the fleets or the attributes' types differ.
 STAMP = """
 SELECT
-  (SELECT ROW(count(*), max(updated_at), sum(edits)) FROM rules_rule
+  (SELECT ROW(count(*), max(updated_at), sum(version)) FROM rules_rule
     WHERE enabled AND deleted_at IS NULL)::text,
   (SELECT ROW(count(*), sum(hashtext(ROW(id, role, is_active)::text)::bigint)) FROM accounts_user)::text,
   (SELECT ROW(count(*), sum(hashtext(ROW(user_id, fleet_id)::text)::bigint)) FROM accounts_membership)::text,

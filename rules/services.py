@@ -1,4 +1,4 @@
-"""What people do with rules. Every change tells the listeners by ``edits``, a new beginning by ``epoch``."""
+"""What people do with rules. Every change tells the listeners by ``version``, a new beginning by ``epoch``."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +74,6 @@ def update_rule(rule: Rule, values: Mapping[str, Any], *, by: Actor) -> Rule:
         if scope is not None:
             _write_scope(rule, scope)
         is_another = _meaning(rule) != before
-        rule.version += is_another
         _save(rule, anew=rule.enabled and (is_another or not was_enabled))
     return rule
 
@@ -201,7 +200,7 @@ def _refuse_unless_editable(rule: Rule, by: Actor) -> None:
 
 
 def _save(rule: Rule, *, anew: bool = False) -> None:
-    rule.edits += 1
+    rule.version += 1
     if anew:
         rule.epoch += 1
         rule.started_at = timezone.now()

@@ -50,8 +50,8 @@ def store_moves(moves: Mapping[tuple[int, int], bool], epochs: Mapping[int, int]
 def _remember(cursor: object, keys: list[tuple[int, int]], epochs: Mapping[int, int]) -> None:
     # A row of an earlier epoch counts for nothing and is taken over.
     query = """
-        INSERT INTO rules_rulestate (vehicle_id, rule_id, epoch, since)
-        SELECT vehicle, rule, epoch, now()
+        INSERT INTO rules_rulestate (vehicle_id, rule_id, epoch, since, is_true, attentive)
+        SELECT vehicle, rule, epoch, now(), TRUE, FALSE
         FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS t(vehicle, rule, epoch)
         ON CONFLICT (rule_id, vehicle_id) DO UPDATE SET epoch = EXCLUDED.epoch, since = EXCLUDED.since
     """
