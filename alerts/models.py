@@ -5,8 +5,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Cause, User
+from alerts.querysets import AlertQuerySet
 from vehicle_management.models import Vehicle
-from vehicle_management.querysets import OfVehicleQuerySet
 
 
 class Alert(models.Model):
@@ -60,7 +60,7 @@ class Alert(models.Model):
     escalated_at = models.DateTimeField(_("escalated at"), null=True)
     closed_at = models.DateTimeField(_("closed at"), null=True)
 
-    objects = models.Manager.from_queryset(OfVehicleQuerySet)()
+    objects = models.Manager.from_queryset(AlertQuerySet)()
 
     class Meta:
         ordering = ("-id",)
