@@ -13,12 +13,13 @@ from django.utils.translation import ngettext
 
 from rules import services
 from rules.activity import with_activity
+from rules.checks import LIMITS, NAMED
 from rules.exceptions import ActionIsNotWaiting
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from rules.outbox import retry_action
 from rules.scope import why_idle
-from rules.services import NAMED
 from rules.table import attribute_table
+from rules.versions import PLAIN
 
 
 class ReadableJSON(json.JSONEncoder):
@@ -39,17 +40,21 @@ class RuleForm(forms.ModelForm):
             "enabled",
             "skip_current",
             "pattern",
+            "clear",
             "actions",
+            *LIMITS,
             "everything",
             *NAMED,
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("pattern", "actions"):
+        for name in ("pattern", "clear", "actions"):
             self.fields[name].encoder = ReadableJSON  # type: ignore[attr-defined]
             self.fields[name].widget.attrs.update(rows=10, cols=90)
         self.fields["actions"].empty_value = []  # type: ignore[attr-defined]
+        for name in LIMITS:
+            self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -69,12 +74,18 @@ class RuleForm(forms.ModelForm):
         cleaned = self.cleaned_data
         keys = {name: "pk" if key == "pk" else key for name, (_model, key) in NAMED.items()}
         named = {name: [getattr(row, key) for row in cleaned[name]] for name, key in keys.items()}
-        plain = {name: cleaned[name] for name in (*services.PLAIN, "pattern")}
+        plain = {name: cleaned[name] for name in (*PLAIN, "pattern")}
         scope = {"everything": cleaned["everything"], **named}
-        return {**plain, "actions": cleaned["actions"] or [], "scope": scope}
+        limits = {name: _or_none(name, cleaned[name]) for name in LIMITS}
+        return {**plain, **limits, "actions": cleaned["actions"] or [], "scope": scope}
 
     def _stored(self) -> Rule | None:
         return Rule.all_objects.get(pk=self.instance.pk) if self.instance.pk else None
+
+
+def _or_none(name: str, value: int | None) -> int | None:
+    """What is left empty means none."""
+    return 0 if value is None and not LIMITS[name].is_optional else value
 
 
 @admin.register(Rule)
@@ -105,7 +116,8 @@ class RuleAdmin(admin.ModelAdmin):
     )
     fieldsets = (
         (None, {"fields": ("name", "description", "enabled", "sentence", "idle")}),
-        (_("When"), {"fields": ("pattern", "skip_current")}),
+        (_("When"), {"fields": ("pattern", "clear", "skip_current", "lateness_s", "repeat_s")}),
+        (_("How often"), {"fields": ("cooldown_s", "cooldown_rule_s", "per_day", "per_day_rule")}),
         (_("What it watches"), {"fields": ("everything", *NAMED)}),
         (_("What it does"), {"fields": ("actions",)}),
         (

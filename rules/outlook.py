@@ -8,9 +8,9 @@ from django.db.models import Q, QuerySet
 
 from accounts.actors import Actor
 from accounts.models import Fleet
+from rules.checks import NamedScope
 from rules.matching import compile_pattern
 from rules.patterns import parse, subjects
-from rules.services import NamedScope
 from rules.table import attribute_table
 from rules.values import load_values
 from task_management.models import Task

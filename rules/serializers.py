@@ -1,55 +1,16 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.drainage import set_override
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api_pattern.fields import TimeField
 from api_pattern.serializers import StrictModelSerializer, StrictSerializer
-from rules.actions import ACTIONS
+from rules.checks import LIMITS
 from rules.models import Firing, FiringAction, LogEntry, Rule
-from rules.patterns import OPERATORS
 from rules.services import scope_of, sentence_of
-
-_IDS = {"type": "array", "items": {"type": "integer"}}
-_NAMES = {"type": "array", "items": {"type": "string"}}
-SCOPE_SCHEMA = {
-    "type": "object",
-    "description": (
-        "What the rule watches: keys add up, an empty scope watches nothing, and whatever it names is cut to "
-        "what the rule's maker may see at the time. Or everything."
-    ),
-    "properties": {
-        "everything": {"type": "boolean"},
-        "fleets": _NAMES,
-        "customers": _IDS,
-        "vehicles": _NAMES,
-        "tasks": _IDS,
-    },
-    "additionalProperties": False,
-    "example": {"fleets": ["fleet-001"]},
-}
-PATTERN_SCHEMA = {
-    "type": "object",
-    "description": (
-        "A node: {“all”: [node, …]}, {“any”: [node, …]}, {“not”: node} or a comparison of a field by an "
-        f"operator ({', '.join(OPERATORS)}) with a value. Texts are equal letter by letter; contains, "
-        "starts_with and ends_with ignore case. A comparison over an attribute that is not known is neither "
-        "true nor false."
-    ),
-    "additionalProperties": True,
-    "example": {"all": [{"field": "odometer_km", "operator": "gt", "value": 10_000}]},
-}
-ACTIONS_SCHEMA = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "properties": {"type": {"type": "string", "enum": list(ACTIONS)}},
-        "required": ["type"],
-        "additionalProperties": True,
-    },
-    "example": [{"type": "store_log", "level": "WARNING", "message": "$vehicle_id is due"}],
-}
+from rules.shapes import ACTIONS_SCHEMA, CLEAR_SCHEMA, PATTERN_SCHEMA, SCOPE_SCHEMA
 
 
 @extend_schema_field(SCOPE_SCHEMA)
@@ -68,14 +29,38 @@ class PatternField(serializers.JSONField):
     """Checked by the service, which names the very node that is wrong."""
 
 
+@extend_schema_field(CLEAR_SCHEMA)
+class ClearField(serializers.JSONField):
+    """Checked by the service, as the pattern is."""
+
+
 @extend_schema_field(ACTIONS_SCHEMA)
 class ActionsField(serializers.JSONField):
     """Checked by the service, which names the very parameter that is wrong."""
 
 
+class LimitField(serializers.JSONField):
+    """A number within the rule's limits; checked by the service."""
+
+
+def limit_field(name: str) -> LimitField:
+    limit = LIMITS[name]
+    told = getattr(Rule._meta.get_field(name), "help_text", "")
+    field = LimitField(required=False, allow_null=limit.is_optional, help_text=told)
+    schema = {"type": "integer", "minimum": limit.least, "maximum": limit.most, "description": str(told)}
+    return set_override(field, "field", {**schema, **({"nullable": True} if limit.is_optional else {})})
+
+
 class RuleSerializer(StrictModelSerializer):
     scope = ScopeField(source="*", required=False)
     pattern = PatternField()
+    clear = ClearField(required=False, allow_null=True)
+    lateness_s = limit_field("lateness_s")
+    repeat_s = limit_field("repeat_s")
+    cooldown_s = limit_field("cooldown_s")
+    cooldown_rule_s = limit_field("cooldown_rule_s")
+    per_day = limit_field("per_day")
+    per_day_rule = limit_field("per_day_rule")
     actions = ActionsField(required=False)
     sentence = serializers.SerializerMethodField(help_text=_("The pattern in words."))
 
@@ -88,14 +73,17 @@ class RuleSerializer(StrictModelSerializer):
             "enabled",
             "scope",
             "pattern",
+            "clear",
+            *LIMITS,
             "actions",
             "skip_current",
+            "shipped_as",
             "version",
             "sentence",
             "created_at",
             "updated_at",
         )
-        read_only_fields = ("version", "created_at", "updated_at")
+        read_only_fields = ("shipped_as", "version", "created_at", "updated_at")
         extra_kwargs = {"description": {"max_length": 10_000}}
 
     def get_sentence(self, rule: Rule) -> str:
@@ -112,6 +100,13 @@ class RuleDraftSerializer(StrictSerializer):
     skip_current = serializers.BooleanField(required=False)
     scope = ScopeField(source="*", required=False)
     pattern = PatternField()
+    clear = ClearField(required=False, allow_null=True)
+    lateness_s = limit_field("lateness_s")
+    repeat_s = limit_field("repeat_s")
+    cooldown_s = limit_field("cooldown_s")
+    cooldown_rule_s = limit_field("cooldown_rule_s")
+    per_day = limit_field("per_day")
+    per_day_rule = limit_field("per_day_rule")
     actions = ActionsField(required=False)
 
 

@@ -1,7 +1,6 @@
-"""What people do with rules. Every change tells the listeners by ``version``, a new beginning by ``epoch``."""
+"""What people do with rules. Every change is a version; a new beginning counts by ``epoch`` too."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,72 +9,86 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.models import Fleet
-from api_pattern.exceptions import FleetForbidden
-from customer_management.models import Customer
-from rules.actions import check_actions
+from rules.checks import LIMITS, NAMED, NamedScope, check_rule
 from rules.exceptions import RuleIsNotYours
-from rules.models import Rule
-from rules.patterns import Node, parse
-from rules.scope import Scope, editable_by, is_made_by, scopes_of, sight_of
+from rules.models import Rule, RuleVersion, new_secret
+from rules.patterns import parse
+from rules.scope import Scope, editable_by, scopes_of, sight_of
 from rules.states import begin_scans
 from rules.table import attribute_table
+from rules.versions import PLAIN, cut_to_sight, definition_of, differing, keep_present, keep_version, scope_of
 from rules.wording import sentence
 from task_management.models import Task
 from vehicle_management.changes import ring
-from vehicle_management.models import LANES, Vehicle
+from vehicle_management.models import LANES
 from vehicle_management.services import touch_vehicles
 
-MOST_NAMED = 10_000
-PLAIN = ("name", "description", "enabled", "skip_current")
-NAMED: dict[str, tuple[type[models.Model], str]] = {
-    "fleets": (Fleet, "fleet_id"),
-    "customers": (Customer, "pk"),
-    "vehicles": (Vehicle, "vehicle_id"),
-    "tasks": (Task, "pk"),
-}
-
-
-@dataclass
-class NamedScope:
-    """A scope as primary keys, after its names were looked up among what somebody sees."""
-
-    everything: bool = False
-    pks: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in NAMED})
+# What decides when a rule fires: a change of it, or of the scope, counts as a rule made anew.
+DECIDING = ("pattern", "clear", "lateness_s", "repeat_s")
+# What a copy takes over; its scope is cut, and it is off.
+COPIED = ("description", "skip_current", "clear", "pattern", "actions", *LIMITS)
 
 
 def create_rule(values: Mapping[str, Any], *, by: Actor) -> Rule:
     """``values`` as the API's body has them. Raises ValidationError by the path of what is wrong."""
-    scope = _checked({"name": "", "pattern": None, **values}, by)
+    scope = check_rule({"name": "", "pattern": None, **values}, by=by)
+    given = {name: values[name] for name in PLAIN if name in values}
     with transaction.atomic():
-        rule = Rule(
-            **{name: values[name] for name in PLAIN if name in values},
-            pattern=values["pattern"],
-            actions=values.get("actions") or [],
-            created_by=by.user,
-            created_by_key=by.key if by.user is None else None,
-        )
-        rule.watched_as = sight_of(rule).digest
-        _write_scope(rule, scope or NamedScope(), is_new=True)
-        if rule.enabled:
-            _begin(rule)
+        rule = _of_maker(by, pattern=values["pattern"], actions=values.get("actions") or [], **given)
+        _store_new(rule, scope or NamedScope(), by)
     return rule
 
 
 def update_rule(rule: Rule, values: Mapping[str, Any], *, by: Actor) -> Rule:
-    """A changed pattern or scope counts as a rule made anew. Raises ValidationError and RuleIsNotYours."""
-    scope = _checked(values, by, rule=rule)
+    """A change of what decides when it fires counts as a rule made anew; what changes nothing, as nothing.
+
+    Raises ValidationError and RuleIsNotYours.
+    """
+    scope = check_rule(values, by=by, rule=rule)
     with transaction.atomic():
         rule = _locked(rule, by)
-        was_enabled, before = rule.enabled, _meaning(rule)
+        was_enabled, meant, before = rule.enabled, _meaning(rule), keep_present(rule)
         for name in (*PLAIN, "pattern", "actions"):
             if name in values:
                 setattr(rule, name, values[name])
         if scope is not None:
             _write_scope(rule, scope)
-        is_another = _meaning(rule) != before
-        _save(rule, anew=rule.enabled and (is_another or not was_enabled))
+        is_another = _meaning(rule) != meant
+        changed = differing(before, definition_of(rule))
+        if changed or is_another:
+            anew = rule.enabled and (is_another or not was_enabled)
+            _save(rule, changed or ["scope"], by=by, anew=anew)
     return rule
+
+
+def return_to_version(rule: Rule, version: RuleVersion, *, by: Actor) -> Rule:
+    """Have the rule say again what it said then, as a new version; whether it is on stays as it is.
+
+    Raises ValidationError where that does not fit any more, and RuleIsNotYours.
+    """
+    told = dict(version.definition)
+    cut_to_sight([version], by=by)
+    if version.definition != told:
+        message = _("Version %(n)d watched more than you may see, so you cannot return to it.")
+        raise RuleIsNotYours(message % {"n": version.number})
+    told.pop("enabled", None)
+    return update_rule(rule, told, by=by)
+
+
+def renew_secret(rule: Rule, *, by: Actor) -> Rule:
+    """What its webhooks are signed with from now on. Raises RuleIsNotYours."""
+    with transaction.atomic():
+        rule = _locked(rule, by)
+        keep_present(rule)
+        rule.webhook_secret = new_secret()
+        _save(rule, ["webhook_secret"], by=by)
+    return rule
+
+
+def secret_of(rule: Rule, *, by: Actor) -> str:
+    """Raises RuleIsNotYours for who may not edit the rule."""
+    _refuse_unless_editable(rule, by)
+    return rule.webhook_secret
 
 
 def enable_rules(rules: Iterable[Rule], *, by: Actor) -> int:
@@ -91,15 +104,17 @@ def disable_rules(rules: Iterable[Rule], *, by: Actor) -> int:
 def hide_rule(rule: Rule, *, by: Actor) -> None:
     with transaction.atomic():
         rule = _locked(rule, by)
+        keep_present(rule)
         rule.deleted_at = timezone.now()
-        _save(rule)
+        _save(rule, ["deleted"], by=by)
 
 
 def restore_rule(rule: Rule, *, by: Actor) -> Rule:
     with transaction.atomic():
         rule = _locked(rule, by)
+        keep_present(rule)
         rule.deleted_at = None
-        _save(rule, anew=rule.enabled)
+        _save(rule, ["restored"], by=by, anew=rule.enabled)
     return rule
 
 
@@ -119,18 +134,11 @@ def duplicate_rule(rule: Rule, *, by: Actor) -> Rule:
     """A disabled copy that belongs to whoever makes it, watching what of the scope its maker sees."""
     scope = scopes_of([rule])[rule.pk]
     with transaction.atomic():
-        copy = Rule(
-            name=_("Copy of %(name)s") % {"name": rule.name[:180]},
-            description=rule.description,
-            pattern=rule.pattern,
-            actions=rule.actions,
-            skip_current=rule.skip_current,
-            enabled=False,
-            created_by=by.user,
-            created_by_key=by.key if by.user is None else None,
-        )
+        copied = {name: getattr(rule, name) for name in COPIED}
+        named = _("Copy of %(name)s") % {"name": rule.name[:180]}
+        copy = _of_maker(by, name=named, enabled=False, **copied)
         seen = {name: _seen(model, getattr(scope, name), by) for name, (model, _key) in NAMED.items()}
-        _write_scope(copy, NamedScope(scope.everything, seen), is_new=True)
+        _store_new(copy, NamedScope(scope.everything, seen), by)
     return copy
 
 
@@ -144,35 +152,22 @@ def attach_rules_to_task(task: Task, rules: Sequence[Rule], *, by: Actor) -> Non
         held = set(Rule.objects.visible_to(by).filter(tasks=task).values_list("pk", flat=True))
         wanted = {rule.pk for rule in rules}
         moved = sorted(held ^ wanted)
-        for rule in Rule.objects.select_for_update(of=("self",)).filter(pk__in=moved).order_by("pk"):
+        locked = Rule.objects.select_for_update(of=("self",)).filter(pk__in=moved).order_by("pk")
+        changed = list(locked)
+        for rule in changed:
             _refuse_unless_editable(rule, by)
-            _save(rule)
+            keep_present(rule)
         task.rules.add(*wanted - held)
         task.rules.remove(*held - wanted)
+        for rule in changed:
+            _save(rule, ["scope"], by=by)
         if moved and task.vehicle_id is not None:
             touch_vehicles([task.vehicle_id], cause=by.as_cause())
-
-
-def check_rule(values: Mapping[str, Any], *, by: Actor, rule: Rule | None = None) -> NamedScope | None:
-    """Raises ValidationError by the path of what is wrong; answers the scope, where one is given."""
-    return _checked(values, by, rule=rule)
 
 
 def sentence_of(pattern: Any, table: Mapping[str, Any] | None = None) -> str:
     node, _errors = parse(pattern, table or attribute_table())
     return sentence(node)
-
-
-def scope_of(rule: Rule) -> dict[str, Any]:
-    """The scope as the API tells it; uses what was prefetched."""
-    if rule.everything:
-        return {"everything": True}
-    return {
-        "fleets": sorted(fleet.fleet_id for fleet in rule.fleets.all()),
-        "customers": sorted(customer.pk for customer in rule.customers.all()),
-        "vehicles": sorted(vehicle.vehicle_id for vehicle in rule.vehicles.all()),
-        "tasks": sorted(task.pk for task in rule.tasks.all()),
-    }
 
 
 def _switch(rules: Iterable[Rule], *, by: Actor, to: bool) -> int:
@@ -181,8 +176,9 @@ def _switch(rules: Iterable[Rule], *, by: Actor, to: bool) -> int:
         for rule in sorted(rules, key=lambda one: one.pk):
             held = _locked(rule, by)
             if held.enabled is not to:
+                keep_present(held)
                 held.enabled = to
-                _save(held, anew=to)
+                _save(held, ["enabled"], by=by, anew=to)
                 count += 1
     return count
 
@@ -199,13 +195,26 @@ def _refuse_unless_editable(rule: Rule, by: Actor) -> None:
         raise RuleIsNotYours(told % {"name": rule.name})
 
 
-def _save(rule: Rule, *, anew: bool = False) -> None:
+def _of_maker(by: Actor, **values: Any) -> Rule:
+    return Rule(created_by=by.user, created_by_key=by.key if by.user is None else None, **values)
+
+
+def _store_new(rule: Rule, scope: NamedScope, by: Actor) -> None:
+    rule.watched_as = sight_of(rule).digest
+    _write_scope(rule, scope, is_new=True)
+    keep_version(rule, cause=by.as_cause())
+    if rule.enabled:
+        _begin(rule)
+
+
+def _save(rule: Rule, changed: Sequence[str], *, by: Actor, anew: bool = False) -> None:
     rule.version += 1
     if anew:
         rule.epoch += 1
         rule.started_at = timezone.now()
         rule.watched_as = sight_of(rule).digest
     rule.save()
+    keep_version(rule, changed, cause=by.as_cause())
     if anew:
         _begin(rule)
 
@@ -216,8 +225,8 @@ def _begin(rule: Rule) -> None:
     ring(range(LANES))
 
 
-def _meaning(rule: Rule) -> tuple[Any, Scope]:
-    return rule.pattern, scopes_of([rule])[rule.pk]
+def _meaning(rule: Rule) -> tuple[list[Any], Scope]:
+    return [getattr(rule, name) for name in DECIDING], scopes_of([rule])[rule.pk]
 
 
 def _write_scope(rule: Rule, scope: NamedScope, *, is_new: bool = False) -> None:
@@ -226,90 +235,6 @@ def _write_scope(rule: Rule, scope: NamedScope, *, is_new: bool = False) -> None
         rule.save()
     for name, pks in scope.pks.items():
         getattr(rule, name).set(pks)
-
-
-def _checked(values: Mapping[str, Any], by: Actor, rule: Rule | None = None) -> NamedScope | None:
-    """Raises ValidationError that tells everything that is wrong at once."""
-    errors: dict[str, list[str]] = {}
-    if "name" in values and not str(values["name"] or "").strip():
-        errors["name"] = [_("A rule needs a name.")]
-    if "pattern" in values and (rule is None or values["pattern"] != rule.pattern):
-        errors.update(check_pattern(values["pattern"])[1])
-    if "actions" in values and (rule is None or values["actions"] != rule.actions):
-        errors.update(check_actions(values["actions"], by=by))
-    scope = None
-    if "scope" in values:
-        scope, faults = check_scope(values["scope"], by=by, rule=rule)
-        errors.update(faults)
-    if errors:
-        raise ValidationError(errors)
-    return scope
-
-
-def check_pattern(pattern: Any) -> tuple[Node, dict[str, list[str]]]:
-    return parse(pattern, attribute_table())
-
-
-def check_scope(
-    scope: Any, *, by: Actor, rule: Rule | None = None
-) -> tuple[NamedScope, dict[str, list[str]]]:
-    """Look up what the scope names among what ``by`` sees, and what the rule names already."""
-    checked = NamedScope()
-    if not isinstance(scope, dict):
-        return checked, {"scope": [_("A scope is an object, such as {“fleets”: [“fleet-001”]}.")]}
-    errors: dict[str, list[str]] = {}
-    for name in scope.keys() - {*NAMED, "everything"}:
-        told = _("“%(name)s” means nothing here; everything, fleets, customers, vehicles and tasks do.")
-        errors[f"scope.{name[:50]}"] = [told % {"name": name[:50]}]
-    everything = scope.get("everything", False)
-    if not isinstance(everything, bool):
-        errors["scope.everything"] = [_("Everything is true or false.")]
-    checked.everything = everything is True
-    for name in NAMED:
-        _look_up(name, scope.get(name) or [], checked, errors, by=by, rule=rule)
-    if checked.everything and any(checked.pks.values()):
-        errors["scope.everything"] = [_("A scope is everything or names something; leave out one of both.")]
-    return checked, errors
-
-
-def _look_up(
-    name: str,
-    values: Any,
-    checked: NamedScope,
-    errors: dict[str, list[str]],
-    *,
-    by: Actor,
-    rule: Rule | None,
-) -> None:
-    model, key = NAMED[name]
-    if not isinstance(values, list) or len(values) > MOST_NAMED:
-        errors[f"scope.{name}"] = [_("It is a list of up to %(most)d ids.") % {"most": MOST_NAMED}]
-        return
-    good = [value for value in values if _is_key(value, key)]
-    seen = dict(_rows(model, by, rule, name).filter(**{f"{key}__in": good}).values_list(key, "pk"))
-    for index, value in enumerate(values):
-        if _is_key(value, key) and value in seen:
-            checked.pks[name].add(seen[value])
-        elif name == "fleets" and not by.is_administrator:
-            raise FleetForbidden(_("Fleet %(id)s is not one of yours.") % {"id": str(value)[:64]})
-        else:
-            told = _("There is no %(thing)s %(value)s that you may see.")
-            thing = {"thing": name[:-1], "value": str(value)[:64]}
-            errors[f"scope.{name}[{index}]"] = [told % thing]
-
-
-def _is_key(value: Any, key: str) -> bool:
-    if key == "pk":
-        return type(value) is int and 0 < value < 2**63
-    return isinstance(value, str)
-
-
-def _rows(model: type[models.Model], by: Actor, rule: Rule | None, name: str) -> models.QuerySet:
-    rows = model.objects.visible_to(by)  # type: ignore[attr-defined]
-    if rule is None:
-        return rows
-    held = getattr(rule, name).values("pk")
-    return model.all_objects.filter(models.Q(pk__in=rows.values("pk")) | models.Q(pk__in=held))  # type: ignore[attr-defined]
 
 
 def _seen(model: type[models.Model], pks: Iterable[int], by: Actor) -> set[int]:
@@ -325,10 +250,12 @@ __all__ = [
     "duplicate_rule",
     "enable_rules",
     "hide_rule",
-    "is_made_by",
     "purge_rule",
+    "renew_secret",
     "restore_rule",
+    "return_to_version",
     "scope_of",
+    "secret_of",
     "sentence_of",
     "update_rule",
 ]

@@ -17,6 +17,7 @@ from rules.models import FiringAction, Rule
 from rules.scope import editable_by, why_idle
 from rules.serializers import RuleSerializer
 from rules.services import sentence_of
+from rules.versions import PLAIN
 from rules.views import with_scope_as_seen_by
 
 MOST_FIRINGS = 20
@@ -85,8 +86,7 @@ class NewRule(Page):
 
 
 def _body(told: Any) -> dict[str, Any]:
-    names = ("id", "name", "description", "enabled", "skip_current", "scope", "pattern", "actions", "version")
-    return {name: told[name] for name in names}
+    return {name: told[name] for name in ("id", "version", "scope", "pattern", "actions", *PLAIN)}
 
 
 def told_actions(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:

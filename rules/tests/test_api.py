@@ -29,7 +29,9 @@ def test_a_rule_is_made_read_changed_and_deleted(people):
     changed = client.patch(path, {"pattern": {**OVER, "value": 20_000}, "enabled": False})
     assert (changed.status_code, changed.data["version"], changed.data["enabled"]) == (200, 2, False)
     put = client.put(path, {**changed.data, "name": "Other"})
-    assert (put.status_code, put.data["name"], put.data["version"]) == (200, "Other", 2)
+    assert (put.status_code, put.data["name"], put.data["version"]) == (200, "Other", 3)
+    again = client.put(path, put.data)
+    assert (again.status_code, again.data) == (200, put.data)
     assert client.delete(path).status_code == 204
     assert client.get(path).status_code == 404
     assert Rule.all_objects.get().deleted_at is not None

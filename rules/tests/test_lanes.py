@@ -318,7 +318,7 @@ def test_a_changed_pattern_is_a_rule_made_anew():
     assert set(Firing.objects.values_list("rule_version", flat=True)) == {1, 2}
     rule = update_rule(rule, {"name": "Other", "actions": []}, by=administrator())
     drain()
-    assert (rule.version, count(rule)) == (2, 2)
+    assert (rule.version, rule.epoch, count(rule)) == (3, 2, 2)
 
 
 def test_a_disabled_rule_does_nothing_and_begins_anew_when_enabled():

@@ -32,11 +32,10 @@ def test_a_rule_watches_the_vehicle_of_its_task_while_that_is_open(people):
     report(vehicle, odometer_km=10_412.0)
     task = Task.objects.create(title="t", vehicle=vehicle)
     rule = make_rule(scope={}, by=people.manager)
-    version = rule.version
     attach_rules_to_task(task, [rule], by=people.manager)
     drain()
     rule.refresh_from_db()
-    assert (count(rule), rule.version) == (1, version)
+    assert (count(rule), rule.version, rule.epoch) == (1, 2, 1)
     close(task)
     assert not is_true(rule, vehicle)
     report(vehicle, odometer_km=1.0)
