@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -122,6 +123,26 @@ def origins(name: str, *besides: str) -> list[str]:
             raise SettingError(f"{name} holds {address!r}, which is no server such as https://tiles.example.")
         found.append(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
     return list(dict.fromkeys(found))
+
+
+def destinations(name: str) -> list[str]:
+    """Servers as `host:port`, and networks: `sink.internal:8080, 10.1.0.0/16`."""
+    found = words(name)
+    for word in found:
+        host, _colon, port = word.rpartition(":")
+        if not (_is_network(word) or (host and port.isdecimal() and 1 <= int(port) <= 65_535)):
+            raise SettingError(
+                f"{name} holds {word!r}, which is neither host:port nor a network such as 10.1.0.0/16."
+            )
+    return found
+
+
+def _is_network(word: str) -> bool:
+    try:
+        ip_network(word)
+    except ValueError:
+        return False
+    return True
 
 
 def masked(address: str) -> str:

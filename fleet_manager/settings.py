@@ -167,6 +167,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "imports", "expires": 6},
     },
     "work-actions": {"task": "rules.tasks.work_actions", "schedule": 3.0, "options": {"expires": 6}},
+    "tell-alerts": {"task": "alerts.tasks.tell_alerts", "schedule": 3.0, "options": {"expires": 6}},
     "forget-states": {"task": "rules.tasks.forget_states", "schedule": 300.0, "options": {"expires": 150}},
     "roll-up": {"task": "telemetry.tasks.roll_up", "schedule": 10.0, "options": {"expires": 20}},
     "keep-days": {"task": "telemetry.tasks.keep_days", "schedule": 3600.0, "options": {"expires": 1800}},
@@ -349,7 +350,8 @@ SPECTACULAR_SETTINGS = {
 OFFLINE_AFTER_S = env.integer("OFFLINE_AFTER_S", 300, least=1)
 UPLOAD_MAX_BYTES = env.integer("UPLOAD_MAX_BYTES", 2 * 1024**3, least=1)
 IMPORT_CHUNK_ROWS = env.integer("IMPORT_CHUNK_ROWS", 20_000, least=1)
-ACTION_ATTEMPTS = env.integer("ACTION_ATTEMPTS", 5, least=1)
+ACTION_ATTEMPTS = env.integer("ACTION_ATTEMPTS", 10, least=1)
+WEBHOOK_ALLOW = env.destinations("WEBHOOK_ALLOW")
 CHANGE_BATCH_KEEP_HOURS = env.integer("CHANGE_BATCH_KEEP_HOURS", 48, least=1)
 LOGIN_ATTEMPTS_PER_MINUTE = env.integer("LOGIN_ATTEMPTS_PER_MINUTE", 10, least=1)
 DEMO_VEHICLES = env.integer("DEMO_VEHICLES", 25, least=1)

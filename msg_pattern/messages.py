@@ -13,6 +13,7 @@ class Channel(StrEnum):
     TELEMETRY_RAW = "fleet.telemetry.raw"
     TELEMETRY_PROCESSED = "fleet.telemetry.processed"
     COMMANDS = "fleet.commands"
+    ALERTS_TRIGGERED = "fleet.alerts.triggered"
     # The bell that a commit rings for the listeners: it says which lanes have work, and may be lost.
     CHANGES = "fleet.changes"
 
@@ -20,9 +21,11 @@ class Channel(StrEnum):
 class MessageType(StrEnum):
     READING = "telemetry.reading"
     VEHICLE_CHANGED = "vehicle.changed"
+    RULE_FIRED = "rule.fired"
     CHANGES_COMMITTED = "changes.committed"
     COMMAND = "command"
     COMMAND_RESULT = "command.result"
+    ALERT_TRIGGERED = "alert.triggered"
 
 
 class MalformedMessage(ValueError):

@@ -8,13 +8,15 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.models import User
+from api_pattern.parsers import is_storable_text
 from customer_management.models import Customer
 from task_management.models import Task
 from vehicle_management.models import Vehicle
 
 TEXTS = ("external_id", "title", "description")
 RELATED = ("vehicle", "customer", "assignee")
-FIELDS = (*TEXTS, *RELATED, "due_at")
+FIELDS = (*TEXTS, *RELATED, "due_at", "checklist")
+MOST_ITEMS, LONGEST_ITEM = 50, 200
 
 
 def checked_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,12 +26,35 @@ def checked_values(values: Mapping[str, Any]) -> dict[str, Any]:
     checked = {name: _trimmed(value) if name in TEXTS else value for name, value in values.items()}
     if "external_id" in checked:
         checked["external_id"] = checked["external_id"] or None
+    if "checklist" in checked:
+        checked["checklist"] = checked_items(checked["checklist"])
     if checked.get("title") == "":
         raise ValidationError({"title": [_("A task needs a title.")]})
     untouched = [field.name for field in Task._meta.fields if field.name not in checked]
     # Foreign keys are rows already, and the database checks uniqueness: asking first would only race it.
     Task(**checked).clean_fields(exclude=[*untouched, *RELATED])
     return checked
+
+
+def checked_items(items: Any) -> list[dict[str, Any]]:
+    """``[{"text", "done"}, …]`` as it is stored: texts trimmed, not done where nothing is said."""
+    if not isinstance(items, list) or len(items) > MOST_ITEMS:
+        message = _("A checklist is a list of at most %(most)d items.")
+        raise ValidationError({"checklist": [message % {"most": MOST_ITEMS}]})
+    return [_checked_item(item, place) for place, item in enumerate(items, start=1)]
+
+
+def _checked_item(item: Any, place: int) -> dict[str, Any]:
+    is_known = isinstance(item, dict) and item.keys() <= {"text", "done"}
+    text, done = (item.get("text"), item.get("done", False)) if is_known else (None, False)
+    if not isinstance(text, str) or not isinstance(done, bool) or not is_storable_text(text):
+        message = _("Item %(place)d is no object of text and done, such as {“text”: “Oil”, “done”: false}.")
+        raise ValidationError({"checklist": [message % {"place": place}]})
+    if not 1 <= len(text.strip()) <= LONGEST_ITEM:
+        message = _("Item %(place)d has a text of 1 to %(most)d characters; this one has %(n)d.")
+        told = {"place": place, "most": LONGEST_ITEM, "n": len(text.strip())}
+        raise ValidationError({"checklist": [message % told]})
+    return {"text": text.strip(), "done": done}
 
 
 def check_place(task: Task, *, by: Actor) -> None:

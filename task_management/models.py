@@ -51,6 +51,9 @@ class Task(Made):
         verbose_name=_("assignee"),
     )
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
+    checklist = models.JSONField(
+        _("checklist"), default=list, blank=True, help_text=_("A list of {“text”, “done”}.")
+    )
     completed_at = models.DateTimeField(_("completed at"), null=True, editable=False)
     canceled_at = models.DateTimeField(_("canceled at"), null=True, editable=False)
     closed_by = models.ForeignKey(
@@ -100,6 +103,10 @@ class Task(Made):
     @property
     def is_open(self) -> bool:
         return self.status == self.Status.CREATED
+
+    @property
+    def items_done(self) -> int:
+        return sum(item["done"] for item in self.checklist)
 
     def told_closed_by(self) -> dict[str, Any] | None:
         return self.closed_by.told() if self.closed_by else None

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.actors import Actor
+from accounts.actors import Actor, Causing
 from accounts.models import Cause, User
 from task_management.checks import check_assignable, check_assignee, check_place, checked_values
 from task_management.exceptions import TaskConflict, TaskIsFinal
@@ -76,12 +76,47 @@ def update_task(task: Task, values: Mapping[str, Any], *, by: Actor) -> Task:
     return locked
 
 
-def complete_task(task: Task, *, by: Actor) -> Task:
+def refresh_task(task: Task, values: Mapping[str, Any], *, comment: str, by: Causing) -> Task:
+    """Say of an open task that it is still so: other texts where they changed, and a comment.
+
+    Raises as ``update_task`` does.
+    """
+    checked = checked_values(values)
+    with transaction.atomic():
+        locked = _locked(task)
+        changed = {name for name, value in checked.items() if getattr(locked, name) != value}
+        for name in changed:
+            setattr(locked, name, checked[name])
+        if changed:
+            locked.version += 1
+            _save(locked)
+        comment_on_task(locked, comment[:LONGEST_COMMENT], by=by)
+    return locked
+
+
+def set_checklist_item(task: Task, index: int, *, done: bool, by: Actor) -> Task:
+    """Tick an item off, or not; the first one is 0. Raises TaskIsFinal, and ValidationError where there is none."""
+    with transaction.atomic():
+        locked = _locked(task)
+        if not locked.is_open:
+            raise TaskIsFinal(_why_final(locked))
+        if not 0 <= index < len(locked.checklist):
+            message = _("There is no item %(index)d; the checklist has %(n)d, and the first one is 0.")
+            told = {"index": index, "n": len(locked.checklist)}
+            raise ValidationError({"index": [message % told]})
+        if locked.checklist[index]["done"] is not done:
+            locked.checklist[index]["done"] = done
+            locked.version += 1
+            _save(locked)
+    return locked
+
+
+def complete_task(task: Task, *, by: Causing) -> Task:
     """Raises TaskIsFinal."""
     return _close(task, Task.Status.COMPLETE, by=by)
 
 
-def cancel_task(task: Task, *, by: Actor) -> Task:
+def cancel_task(task: Task, *, by: Causing) -> Task:
     """Raises TaskIsFinal."""
     return _close(task, Task.Status.CANCELED, by=by)
 
@@ -109,7 +144,7 @@ def assign_tasks(task_pks: Iterable[int], assignee: User | None, *, by: Actor) -
     return len(moved)
 
 
-def comment_on_task(task: Task, text: str, *, by: Actor) -> TaskComment:
+def comment_on_task(task: Task, text: str, *, by: Causing) -> TaskComment:
     text = text.strip()
     if not 1 <= len(text) <= LONGEST_COMMENT:
         message = _("A comment has 1 to %(most)d characters; this one has %(n)d.")
@@ -147,7 +182,7 @@ def purge_task(task: Task) -> None:
     task.delete()
 
 
-def _close(task: Task, status: str, *, by: Actor) -> Task:
+def _close(task: Task, status: str, *, by: Causing) -> Task:
     """Of many who close a task at once, one does, and the others learn that it is final."""
     if not _close_all([task.pk], status, by=by):
         raise TaskIsFinal(_why_final(task))
@@ -155,7 +190,7 @@ def _close(task: Task, status: str, *, by: Actor) -> Task:
     return task
 
 
-def _close_all(task_pks: Iterable[int], status: str, *, by: Actor) -> int:
+def _close_all(task_pks: Iterable[int], status: str, *, by: Causing) -> int:
     """One conditional UPDATE on the row itself: a subquery's answer would not be asked again after a wait."""
     now = timezone.now()
     with transaction.atomic():
