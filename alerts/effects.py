@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from alerts.models import AlertEvent
 from alerts.story import tell_story
+from alerts.tasks import ring_for_telling
 
 # Who raises and closes (“rule:12”), and the vehicle's key: of such a pair at most one alert is open.
 Pair = tuple[str, int]
@@ -71,7 +72,9 @@ def raise_alerts(raises: Sequence[Raise]) -> list[int]:
         found = cursor.fetchall()
     pks = {(origin, vehicle): pk for pk, origin, vehicle, _is_new in found}
     new = {pk: causes[origin, vehicle] for pk, origin, vehicle, is_new in found if is_new}
-    tell_story(AlertEvent.Kind.RAISED, new)
+    if new:
+        tell_story(AlertEvent.Kind.RAISED, new)
+        ring_for_telling()
     return [pks[one.origin, one.vehicle] for one in raises]
 
 

@@ -24,7 +24,7 @@ TOPICS: dict[str, Topic] = {
     Channel.TELEMETRY_RAW: Topic(12, 7 * DAY_MS),
     Channel.TELEMETRY_PROCESSED: Topic(12, DAY_MS),
     "fleet.commands": Topic(6, 7 * DAY_MS),
-    "fleet.alerts.triggered": Topic(6, 30 * DAY_MS, key="fleet_id"),
+    Channel.ALERTS_TRIGGERED: Topic(6, 30 * DAY_MS, key="fleet_id"),
     "fleet.missions.events": Topic(6, 30 * DAY_MS, key="mission_id"),
     Channel.CHANGES: Topic(1, HOUR_MS, key=""),
 }
