@@ -27,6 +27,7 @@ class RuleFilters(filters.FilterSet):
 class FiringFilters(filters.FilterSet):
     vehicle_id = filters.CharFilter(field_name="vehicle__vehicle_id")
     rule_version = filters.NumberFilter(min_value=1, max_value=2**31 - 1)
+    kind = filters.ChoiceFilter(choices=Firing.Kind.choices)
     fired_after = TimeFilter(field_name="fired_at", lookup_expr="gte")
     fired_before = TimeFilter(field_name="fired_at", lookup_expr="lt")
     action_status = filters.ChoiceFilter(method="with_action", choices=FiringAction.Status.choices)

@@ -18,6 +18,7 @@ class RuleQuerySet(HideableQuerySet):
             Q(created_by__role="ADMINISTRATOR")
             | Q(created_by__memberships__fleet__in=actor.fleet_pks)
             | Q(created_by_key__fleets__in=actor.fleet_pks)
+            | Q(shipped_as__isnull=False, created_by=None, created_by_key=None)
         )
         watching = (
             Q(everything=True)

@@ -124,12 +124,16 @@ def sights_of(rules: Iterable[Rule]) -> dict[int, Sight]:
     rules = list(rules)
     people = _sights_of_people({rule.created_by_id for rule in rules if rule.created_by_id})
     keys = _sights_of_keys({rule.created_by_key_id for rule in rules if rule.created_by_key_id})
-    return {
-        rule.pk: people.get(rule.created_by_id, NOTHING)
-        if rule.created_by_id
-        else keys.get(rule.created_by_key_id or 0, NOTHING)
-        for rule in rules
-    }
+    return {rule.pk: _sight(rule, people, keys) for rule in rules}
+
+
+def _sight(rule: Rule, people: Mapping[int, Sight], keys: Mapping[int, Sight]) -> Sight:
+    if rule.created_by_id:
+        return people.get(rule.created_by_id, NOTHING)
+    if rule.created_by_key_id:
+        return keys.get(rule.created_by_key_id, NOTHING)
+    # Nobody made what came with us; a maker who is gone leaves nothing.
+    return ALL if rule.shipped_as else NOTHING
 
 
 def sight_of(rule: Rule) -> Sight:
@@ -165,18 +169,14 @@ def _sights_of_keys(pks: set[int]) -> dict[int, Sight]:
 
 def editable_by(rule: Rule, actor: Actor) -> bool:
     """Whoever sees all that a rule watches edits it; the maker's scope is cut to what the maker sees."""
-    if not actor.can_write:
+    if not actor.can_write or actor.bound_vehicle_id is not None:
         return False
     if actor.is_administrator or is_made_by(rule, actor):
         return True
     scope = scopes_of([rule])[rule.pk]
     if scope.is_empty:
         return False
-    if (
-        scope.sight.fleets is not None
-        and scope.sight.fleets <= actor.fleet_pks
-        and actor.bound_vehicle_id is None
-    ):
+    if scope.sight.fleets is not None and scope.sight.fleets <= actor.fleet_pks:
         return True
     if scope.everything or not scope.fleets <= actor.fleet_pks:
         return False

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from api_pattern.fields import TimeField
 from api_pattern.serializers import StrictModelSerializer, StrictSerializer
 from rules.checks import LIMITS
-from rules.models import Firing, FiringAction, LogEntry, Rule
+from rules.models import ActionAttempt, Firing, FiringAction, LogEntry, Rule, RuleVersion
 from rules.services import scope_of, sentence_of
 from rules.shapes import ACTIONS_SCHEMA, CLEAR_SCHEMA, PATTERN_SCHEMA, SCOPE_SCHEMA
 
@@ -124,12 +124,35 @@ class VerdictSerializer(serializers.Serializer):
     )
 
 
-class FiringActionSerializer(serializers.ModelSerializer):
+class SecretSerializer(serializers.Serializer):
+    webhook_secret = serializers.CharField(help_text=_("Base64 of the 32 bytes that calls are signed with."))
+
+
+class RuleVersionSerializer(StrictModelSerializer):
+    cause = serializers.DictField(source="cause.data", help_text=_("Who made it: a person or a key."))
+    definition = serializers.DictField(
+        help_text=_("The rule as it was then, its scope as far as the caller sees it.")
+    )
+
+    class Meta:
+        model = RuleVersion
+        fields = ("number", "at", "cause", "changed", "definition")
+
+
+class ActionAttemptSerializer(StrictModelSerializer):
+    class Meta:
+        model = ActionAttempt
+        fields = ("number", "at", "took_ms", "status", "answer")
+
+
+class FiringActionSerializer(StrictModelSerializer):
     task_id = serializers.IntegerField(allow_null=True)
+    alert_id = serializers.IntegerField(allow_null=True)
+    tries = ActionAttemptSerializer(many=True, help_text=_("Each attempt, the first one first."))
 
     class Meta:
         model = FiringAction
-        fields = ("type", "status", "attempts", "result", "task_id")
+        fields = ("type", "status", "attempts", "result", "task_id", "alert_id", "tries")
 
 
 class FiringSerializer(StrictModelSerializer):
@@ -137,6 +160,9 @@ class FiringSerializer(StrictModelSerializer):
     vehicle_id = serializers.CharField(source="vehicle.vehicle_id")
     cause = serializers.DictField(
         help_text=_("The whole way that led to it: file and row, person, key or message.")
+    )
+    parent_id = serializers.IntegerField(
+        allow_null=True, help_text=_("The firing whose action led to this one.")
     )
     actions = FiringActionSerializer(many=True)
 
@@ -147,7 +173,12 @@ class FiringSerializer(StrictModelSerializer):
             "rule_id",
             "rule_version",
             "vehicle_id",
+            "kind",
+            "occurred_at",
+            "cleared_at",
             "fired_at",
+            "parent_id",
+            "hops",
             "explanation",
             "cause",
             "actions",

@@ -17,4 +17,14 @@ urlpatterns = [
         views.RuleFiringsViewSet.as_view({"get": "list"}),
         name="rule-firings",
     ),
+    re_path(
+        r"^rules/(?P<pk>[^/]+)/versions/?$",
+        views.RuleVersionsViewSet.as_view({"get": "list"}),
+        name="rule-versions",
+    ),
+    re_path(
+        r"^rules/(?P<pk>[^/]+)/versions/(?P<number>[0-9]{1,9})/?$",
+        views.RuleVersionsViewSet.as_view({"get": "retrieve"}),
+        name="rule-version",
+    ),
 ]

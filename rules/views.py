@@ -3,34 +3,41 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from accounts.actors import Actor, sender_of
 from accounts.models import Fleet
-from api_pattern.views import CrudViewSet, ListRows, RetrieveRow
+from api_pattern.views import CrudViewSet, ListRows, RetrieveRow, ScopedViewSet
 from customer_management.models import Customer
 from rules import services
 from rules.filters import FiringFilters, LogEntryFilters, RuleFilters
-from rules.models import Firing, LogEntry, Rule
+from rules.models import Firing, LogEntry, Rule, RuleVersion
+from rules.outbox import retry_action
 from rules.outlook import outlook
 from rules.serializers import (
     FiringSerializer,
     LogEntrySerializer,
     RuleDraftSerializer,
     RuleSerializer,
+    RuleVersionSerializer,
+    SecretSerializer,
     VerdictSerializer,
 )
 from rules.table import attribute_table
+from rules.tasks import ring_for_actions
+from rules.versions import cut_to_sight, version_of, versions_of
 from task_management.models import Task
 from vehicle_management.models import Vehicle
 
 
 def told_firings(firings: QuerySet[Firing]) -> QuerySet[Firing]:
-    return firings.select_related("vehicle").prefetch_related("actions")
+    return firings.select_related("vehicle").prefetch_related("actions__tries")
 
 
 def with_scope_as_seen_by(rules: QuerySet[Rule], actor: Actor) -> QuerySet[Rule]:
@@ -77,8 +84,52 @@ class RuleViewSet(CrudViewSet):
         now = asdict(outlook(values["pattern"], scope, by=by)) if scope else None
         return Response({"valid": True, "sentence": services.sentence_of(values["pattern"]), "now": now})
 
+    @extend_schema(request=None, responses={200: SecretSerializer})
+    @action(detail=True, methods=["get"], url_path="webhook-secret")
+    def webhook_secret(self, request: Request, pk: str) -> Response:
+        """What the rule's webhooks are signed with, for those who may edit it."""
+        return _told_secret(services.secret_of(self.get_object(), by=sender_of(request)))
 
-class RuleFiringsViewSet(ListRows):
+    @extend_schema(request=None, responses={200: SecretSerializer})
+    @webhook_secret.mapping.post
+    def renew_webhook_secret(self, request: Request, pk: str) -> Response:
+        """Make a new secret; calls are signed with it from now on."""
+        return _told_secret(services.renew_secret(self.get_object(), by=sender_of(request)).webhook_secret)
+
+
+def _told_secret(secret: str) -> Response:
+    return Response({"webhook_secret": secret}, headers={"Cache-Control": "no-store"})
+
+
+class OfRule(ScopedViewSet):
+    """What belongs to the rule that the address names, for whoever reads the rule."""
+
+    def rule(self) -> Rule:
+        rules = Rule.objects.visible_to(sender_of(self.request))
+        return self.find(rules.select_related("created_by", "created_by_key"))
+
+
+class RuleVersionsViewSet(OfRule):
+    """What a rule said at each time, and who made it say so; the newest first."""
+
+    queryset = RuleVersion.objects.all()
+    serializer_class = RuleVersionSerializer
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        page = self.paginate_queryset(versions_of(self.rule())) or []
+        cut_to_sight(page, by=sender_of(request))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        number = int(self.kwargs["number"])
+        version = version_of(self.rule(), number)
+        if version is None:
+            raise NotFound(_("The rule has no version {number}.").format(number=number))
+        cut_to_sight([version], by=sender_of(request))
+        return self.answer(version)
+
+
+class RuleFiringsViewSet(OfRule, ListRows):
     """When a rule fired for vehicles that the caller sees, the latest first."""
 
     queryset = told_firings(Firing.objects.all())
@@ -90,15 +141,24 @@ class RuleFiringsViewSet(ListRows):
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(rule=self.rule())
 
-    def rule(self) -> Rule:
-        return self.find(Rule.objects.visible_to(sender_of(self.request)))
-
 
 class FiringViewSet(RetrieveRow):
     """One time that a rule's pattern became true for a vehicle, and what was done then."""
 
     queryset = told_firings(Firing.objects.all())
     serializer_class = FiringSerializer
+
+    @extend_schema(request=None, responses={200: FiringSerializer})
+    @action(detail=True, methods=["post"], url_path="actions/(?P<index>[0-9]{1,4})/retry")
+    def retry(self, request: Request, pk: str, index: str) -> Response:
+        """Run again an action that failed or was given up; 409 for any other."""
+        firing = self.get_object()
+        found = next((one for one in firing.actions.all() if one.index == int(index)), None)
+        if found is None:
+            raise NotFound(_("The firing has no action {index}.").format(index=index))
+        retry_action(found, by=sender_of(request))
+        ring_for_actions()
+        return self.answer(self.get_object())
 
 
 class LogEntryViewSet(ListRows):

@@ -16,12 +16,13 @@ from django.utils import timezone
 
 from accounts.models import Cause, Membership
 from accounts.tests.factories import ApiKeyFactory, FleetFactory, UserFactory
+from alerts.tests.factories import AlertFactory
 from customer_management.models import Customer
 from file_manager.models import Upload
 from fleet_manager.tests.routes import Route, all_routes
 from fleet_manager.tests.test_fence import path_of
 from fleet_manager.tests.world import PATTERN, World
-from rules.models import Firing, FiringAction, LogEntry, Rule
+from rules.models import ActionAttempt, Firing, FiringAction, LogEntry, Rule, RuleVersion
 from task_management.models import Task, TaskComment
 from telemetry.models import Archive
 from telemetry.tests.trips import make_trip
@@ -83,6 +84,12 @@ def add_comment(world: World, number: int) -> None:
     TaskComment.objects.create(task=world.task, by=cause, text=f"c{number}")
 
 
+def add_alert(world: World, number: int) -> None:
+    vehicle = Vehicle.objects.create(vehicle_id=f"v{number}", fleet=world.people.north)
+    assignee = UserFactory(fleets=[world.people.north])
+    AlertFactory(vehicle=vehicle, assignee=assignee)
+
+
 def add_rule(world: World, number: int) -> None:
     rule = Rule.objects.create(name=f"r{number}", pattern=PATTERN, created_by=world.people.manager)
     rule.fleets.add(world.people.north)
@@ -99,6 +106,17 @@ def add_firing(world: World, number: int) -> None:
     )
     action = FiringAction.objects.create(firing=firing, index=0, type="store_log", params={}, task=world.task)
     LogEntry.objects.create(message="x", vehicle=vehicle, action=action)
+    ActionAttempt.objects.create(action=action, number=1, took_ms=1, status="DONE")
+
+
+def add_rule_version(world: World, number: int) -> None:
+    scope = {"fleets": [world.people.north.fleet_id], "vehicles": [world.vehicle.vehicle_id]}
+    RuleVersion.objects.create(
+        rule=world.rule,
+        number=number + 1,
+        definition={"name": f"r{number}", "scope": {**scope, "customers": [1], "tasks": [1]}},
+        cause=Cause.of({"kind": "message", "channel": str(number)}),
+    )
 
 
 def add_upload(world: World, number: int) -> None:
@@ -133,8 +151,10 @@ FILLERS: dict[str, Callable[[World, int], None]] = {
     "/api/v1/attribute-types": add_attribute_type,
     "/api/v1/tasks": add_task,
     "/api/v1/tasks/{pk}/comments": add_comment,
+    "/api/v1/alerts": add_alert,
     "/api/v1/rules": add_rule,
     "/api/v1/rules/{pk}/firings": add_firing,
+    "/api/v1/rules/{pk}/versions": add_rule_version,
     "/api/v1/logs": add_firing,
     "/api/v1/files": add_upload,
     "/api/v1/trips": add_trip,
