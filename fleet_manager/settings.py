@@ -168,6 +168,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "work-actions": {"task": "rules.tasks.work_actions", "schedule": 3.0, "options": {"expires": 6}},
     "tell-alerts": {"task": "alerts.tasks.tell_alerts", "schedule": 3.0, "options": {"expires": 6}},
+    "escalate-alerts": {
+        "task": "rules.tasks.escalate_alerts",
+        "schedule": 15.0,
+        "options": {"expires": 30},
+    },
     "forget-states": {"task": "rules.tasks.forget_states", "schedule": 300.0, "options": {"expires": 150}},
     "roll-up": {"task": "telemetry.tasks.roll_up", "schedule": 10.0, "options": {"expires": 20}},
     "keep-days": {"task": "telemetry.tasks.keep_days", "schedule": 3600.0, "options": {"expires": 1800}},

@@ -71,6 +71,8 @@ def post(target: Target, body: bytes, headers: Mapping[str, str], *, allowed: Al
         try:
             connection.request("POST", target.path, body, {"Host": target.authority, **headers})
             answer = connection.getresponse()
+            if is_over.is_set():
+                raise TimeoutError("What came is not the whole answer.")
             text = _body(answer)
         except (OSError, http.client.HTTPException) as error:
             if is_over.is_set() or isinstance(error, TimeoutError):

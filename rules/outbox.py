@@ -67,9 +67,9 @@ def run_pending_actions(limit: int = 500) -> int:
             count = _run_staying(min(_AT_ONCE, limit - tried))
             count += sending.begin(limit - tried - count)
             tried += count
-            sending.settle(0 if count else _GLANCE_S)
             if count == 0 and not sending.under_way:
                 return tried
+            sending.settle(0 if count else _GLANCE_S)
 
 
 def retry_action(action: FiringAction, *, by: Actor) -> FiringAction:

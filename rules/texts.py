@@ -33,7 +33,11 @@ def fill(text: str, texts: Mapping[str, str]) -> str:
 
 def fill_line(text: str, texts: Mapping[str, str], most: int) -> str:
     """As ``fill``, on one line (a line break in a subject would begin another header), and cut."""
-    line = " ".join(fill(text, texts).split())
+    return one_line(fill(text, texts), most)
+
+
+def one_line(text: str, most: int) -> str:
+    line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
@@ -41,11 +45,11 @@ def texts_of(known: Mapping[str, Any], at_crossing: Mapping[str, Any], *, rule: 
     """A flat dictionary of strings. What the pattern read is as it was when it became true."""
     texts = dict.fromkeys(_NAMES, UNKNOWN)
     texts.update((name, _text(value)) for name, value in known.items() if value is not None)
-    texts.update((name, _text(value)) for name, value in _read(at_crossing).items())
+    texts.update((name, _text(value)) for name, value in read_by_name(at_crossing).items())
     return {**texts, "rule": rule}
 
 
-def _read(at_crossing: Mapping[str, Any]) -> dict[str, Any]:
+def read_by_name(at_crossing: Mapping[str, Any]) -> dict[str, Any]:
     """By plain name: the status's value stands before the vehicle's."""
     read: dict[str, Any] = {}
     for key in sorted(
