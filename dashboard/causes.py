@@ -32,6 +32,7 @@ def mark(cause: Told | None) -> SafeString:
         "rule": "tabler-bolt",
         "reading": "tabler-broadcast",
         "message": "tabler-message",
+        "shipped": "tabler-package",
     }
     return icon(icons.get((cause or {}).get("kind", ""), "tabler-point"))
 
@@ -72,6 +73,10 @@ def _reading(cause: Told) -> SafeString:
     return format_html(_("a reading of {}"), cause.get("recorded_at", ""))
 
 
+def _shipped(cause: Told) -> SafeString:
+    return format_html("{}", _("this program, which came with it"))
+
+
 TELLERS: dict[str, Callable[[Told], SafeString]] = {
     "user": _user,
     "api_key": _key,
@@ -79,4 +84,5 @@ TELLERS: dict[str, Callable[[Told], SafeString]] = {
     "rule": _rule,
     "message": _message,
     "reading": _reading,
+    "shipped": _shipped,
 }

@@ -35,8 +35,17 @@ def create_rule(values: Mapping[str, Any], *, by: Actor) -> Rule:
     given = {name: values[name] for name in PLAIN if name in values}
     with transaction.atomic():
         rule = _of_maker(by, pattern=values["pattern"], actions=values.get("actions") or [], **given)
-        _store_new(rule, scope or NamedScope(), by)
+        store_rule(rule, scope or NamedScope(), cause=by.as_cause())
     return rule
+
+
+def store_rule(rule: Rule, scope: NamedScope, *, cause: dict[str, Any]) -> None:
+    """A rule that is checked and not stored yet, within the caller's transaction."""
+    rule.watched_as = sight_of(rule).digest
+    _write_scope(rule, scope, is_new=True)
+    keep_version(rule, cause=cause)
+    if rule.enabled:
+        _begin(rule)
 
 
 def update_rule(rule: Rule, values: Mapping[str, Any], *, by: Actor) -> Rule:
@@ -119,9 +128,15 @@ def restore_rule(rule: Rule, *, by: Actor) -> Rule:
 
 
 def purge_rule(rule: Rule, *, by: Actor) -> None:
-    """Delete a hidden rule for good. Raises ValidationError while it is not hidden or has firings."""
+    """Delete a hidden rule for good.
+
+    Raises ValidationError while it is not hidden or has firings, and for what would come back by itself.
+    """
     if rule.deleted_at is None:
         raise ValidationError(_("“%(name)s” is in use; delete it before purging it.") % {"name": rule.name})
+    if rule.shipped_as is not None:
+        told = _("“%(name)s” came with the program and stays deleted; purged, it would come back.")
+        raise ValidationError(told % {"name": rule.name})
     try:
         with transaction.atomic():
             _locked(rule, by).delete()
@@ -138,7 +153,7 @@ def duplicate_rule(rule: Rule, *, by: Actor) -> Rule:
         named = _("Copy of %(name)s") % {"name": rule.name[:180]}
         copy = _of_maker(by, name=named, enabled=False, **copied)
         seen = {name: _seen(model, getattr(scope, name), by) for name, (model, _key) in NAMED.items()}
-        _store_new(copy, NamedScope(scope.everything, seen), by)
+        store_rule(copy, NamedScope(scope.everything, seen), cause=by.as_cause())
     return copy
 
 
@@ -199,14 +214,6 @@ def _of_maker(by: Actor, **values: Any) -> Rule:
     return Rule(created_by=by.user, created_by_key=by.key if by.user is None else None, **values)
 
 
-def _store_new(rule: Rule, scope: NamedScope, by: Actor) -> None:
-    rule.watched_as = sight_of(rule).digest
-    _write_scope(rule, scope, is_new=True)
-    keep_version(rule, cause=by.as_cause())
-    if rule.enabled:
-        _begin(rule)
-
-
 def _save(rule: Rule, changed: Sequence[str], *, by: Actor, anew: bool = False) -> None:
     rule.version += 1
     if anew:
@@ -257,5 +264,6 @@ __all__ = [
     "scope_of",
     "secret_of",
     "sentence_of",
+    "store_rule",
     "update_rule",
 ]

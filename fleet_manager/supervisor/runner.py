@@ -87,6 +87,7 @@ class Supervisor:
             self._start_server(server)
         check_given_servers(self.plan)
         self._run_once(self.plan.manage("migrate", "--no-input", "-v", "0"))
+        self._run_once(self.plan.manage("ship_rules"))
         self._collect_static()
         if self.plan.demo:
             self._run_once(self.plan.manage("load_demo"))
