@@ -27,10 +27,10 @@ class _Echo:
 
 def csv_of(listing: Listing, name: str) -> SteadyResponse:
     """Everything that the listing's filters find, with the columns that the person sees."""
-    return csv_answer(csv_lines(listing.columns, _pieces(listing.ordered)), name)
+    return csv_answer(csv_lines(listing.columns, in_pieces(listing.ordered)), name)
 
 
-def _pieces(rows: QuerySet) -> Iterator[list[Any]]:
+def in_pieces(rows: QuerySet) -> Iterator[list[Any]]:
     found = rows.iterator(AT_ONCE)
     while some := list(islice(found, AT_ONCE)):
         yield some

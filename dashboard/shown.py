@@ -31,6 +31,8 @@ COLOURS = {
     "POSTED": "blue", "FOUND": "gray", "WRITING": "azure", "STORED": "gray", "RESTORING": "blue", "RESTORED": "green",
     "DEBUG": "gray", "INFO": "azure", "WARNING": "yellow", "ERROR": "red",
     "unchanged": "gray", "repeated": "purple", "updated": "blue", "failed": "red",
+    "LOW": "azure", "MEDIUM": "yellow", "HIGH": "orange", "CRITICAL": "red",
+    "OPEN": "red", "ACKNOWLEDGED": "blue", "CLOSED": "gray",
     "ADMINISTRATOR": "purple", "MANAGER": "blue", "OPERATOR": "green",
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Tables of the pages: columns to choose from, sorting, filters and paging that stand in the address."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -41,13 +41,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Facet:
-    """A filter of the address: one of ``choices``, or free text where there are none."""
+    """A filter of the address: one of ``choices``, or free text where there are none.
+
+    ``usual`` is what holds while nothing is chosen: “any” where it is not said.
+    """
 
     name: str
     label: Text
     choices: Sequence[tuple[str, Text]] = ()
     kind: str = "text"
     suggests: str = ""
+    usual: Text = ""
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,10 @@ class Listing:
 
     @cached_property
     def rows(self) -> list[tuple[Any, list[tuple[Column, Any]]]]:
-        return [
-            (row, [(column, column.show(row, self.me)) for column in self.columns]) for row in self.found.rows
-        ]
+        return self.with_cells(self.found.rows)
+
+    def with_cells(self, rows: Iterable[Any]) -> list[tuple[Any, list[tuple[Column, Any]]]]:
+        return [(row, [(column, column.show(row, self.me)) for column in self.columns]) for row in rows]
 
     @cached_property
     def headings(self) -> list[Heading]:

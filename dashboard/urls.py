@@ -3,6 +3,8 @@
 from django.urls import path
 
 from dashboard.pages import (
+    alert,
+    alerts,
     archives,
     customers,
     files,
@@ -78,6 +80,16 @@ urlpatterns = [
     path("firings", firings.Firings.as_view(), name="firings"),
     path("firings/<int:pk>", firings.FiringPage.as_view(), name="firing"),
     path("firings/<int:pk>/actions/<int:index>/retry", firings.RetryAction.as_view(), name="retry-action"),
+    # alerts
+    path("alerts", alerts.Alerts.as_view(), name="alerts"),
+    path("alerts.csv", alerts.AlertsCsv.as_view(), name="alerts-csv"),
+    path("alerts/fresh", alerts.FreshAlerts.as_view(), name="fresh-alerts"),
+    path("alerts/badge", alerts.AlertBadge.as_view(), name="alert-badge"),
+    path("alerts/<int:pk>", alert.AlertPage.as_view(), name="alert"),
+    path("alerts/<int:pk>/acknowledge", alert.AcknowledgeAlert.as_view(), name="acknowledge-alert"),
+    path("alerts/<int:pk>/assign", alert.AssignAlert.as_view(), name="assign-alert"),
+    path("alerts/<int:pk>/close", alert.CloseAlert.as_view(), name="close-alert"),
+    path("alerts/<int:pk>/comments", alert.CommentAlert.as_view(), name="comment-alert"),
     # reports
     path("reports", reports.Performance.as_view(), name="reports"),
     path("reports/performance.csv", reports.PerformanceCsv.as_view(), name="performance-csv"),

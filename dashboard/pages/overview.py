@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import ngettext_lazy
 
+from dashboard.alert_words import IS_UNHEARD, alerts_seen_by, open_by_severity
 from dashboard.pages.base import Page
 from dashboard.pages.files import uploads_seen_by
 from dashboard.pages.firings import firings_seen_by
@@ -48,17 +49,32 @@ class Need:
         return str(self.label % self.count)
 
 
+def _alert_need(alerts: list[dict[str, Any]]) -> Need:
+    return Need(
+        sum(one["unheard"] for one in alerts),
+        ngettext_lazy("alert waits to be acknowledged", "alerts wait to be acknowledged"),
+        f"{reverse('alerts')}?state=unacknowledged",
+        "tabler-bell-ringing",
+        "red",
+    )
+
+
 class Overview(Page):
     section = "overview"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         statuses = self._statuses()
         tasks = self._task_counts()
+        alerts = open_by_severity(self.me)
         context = {
             "statuses": statuses,
             "vehicle_total": sum(one["count"] for one in statuses),
             "tasks": tasks,
-            "needs": [need for need in self._needs(tasks) if need.count],
+            "alerts": alerts,
+            "latest_alerts": alerts_seen_by(self.me)
+            .filter(IS_UNHEARD)
+            .order_by("-severity_rank", "-pk")[:LISTED],
+            "needs": [need for need in [_alert_need(alerts), *self._needs(tasks)] if need.count],
             "next_tasks": tasks_seen_by(self.me)
             .filter(status=Task.Status.CREATED, due_at__isnull=False)
             .order_by("due_at", "pk")[:LISTED],

@@ -16,6 +16,8 @@ from accounts.exceptions import FleetInUse, LastAdministrator
 from accounts.fleets import create_fleet, hide_fleet, update_fleet
 from accounts.models import ApiKey, Fleet, User
 from accounts.services import create_key, create_person, delete_person, revoke_key, update_person
+from alerts.models import Alert
+from dashboard.alert_words import IS_OPEN
 from dashboard.forms.people import FleetForm, KeyForm, PersonForm, RetentionForm
 from dashboard.pages.base import ADMINISTRATORS, Page
 from telemetry.models import Archive, Retention
@@ -143,9 +145,12 @@ class Fleets(AdministratorPage):
             .values("fleet")
             .annotate(n=Count("pk"))
         )
+        alerts = Alert.objects.visible_to(self.me).filter(IS_OPEN, vehicle__fleet=OuterRef("pk"))
+        alerts = alerts.order_by().values("vehicle__fleet").annotate(n=Count("pk"))
         fleets = Fleet.objects.visible_to(self.me).annotate(
             vehicle_count=Coalesce(Subquery(per.values("n"), output_field=IntegerField()), 0),
             people_count=Count("membership"),
+            alert_count=Coalesce(Subquery(alerts.values("n"), output_field=IntegerField()), 0),
         )
         return self.show("people/fleets.html", {"fleets": fleets[:MOST_LISTED]})
 

@@ -22,6 +22,7 @@ TABLES = (
     "customers",
     "files",
     "tasks",
+    "alerts",
     "firings",
     "performance",
     "driver-scores",

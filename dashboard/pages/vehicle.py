@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from dashboard.alert_words import IS_OPEN, alerts_seen_by
 from dashboard.forms.base import pairs
 from dashboard.forms.vehicles import StatusForm, VehicleForm, merged, value_text
 from dashboard.pages.base import WRITERS, Page
@@ -26,8 +27,9 @@ from vehicle_management.models import Vehicle
 from vehicle_management.registry import kinds
 from vehicle_management.services import hide_vehicles, record_status, update_vehicle
 
-TABS = ("live", "history", "attributes", "tasks", "rules", "trips")
+TABS = ("live", "history", "attributes", "tasks", "rules", "trips", "alerts")
 MOST_LISTED = 50
+MOST_SHOWN = 3
 
 
 class OfVehicle(Page):
@@ -56,8 +58,12 @@ class VehiclePage(OfVehicle):
             "tasks": self._tasks,
             "rules": self._rules,
             "trips": self._trips,
+            "alerts": self._alerts,
         }
         context = {"vehicle": vehicle, "tab": tab, "tabs": self._tabs(), **contexts[tab](vehicle)}
+        context["worst_alerts"] = (
+            self._alerts_of(vehicle).filter(IS_OPEN).order_by("-severity_rank", "-pk")[:MOST_SHOWN]
+        )
         part = self.part()
         if part in ("tab-content", "history-more"):
             return self.show(f"vehicle/{tab if part == 'tab-content' else 'history_page'}.html", context)
@@ -71,6 +77,7 @@ class VehiclePage(OfVehicle):
             _("Tasks"),
             _("Rules and firings"),
             _("Trips and charts"),
+            _("Alerts"),
         )
         return list(zip(TABS, labels, strict=True))
 
@@ -99,6 +106,17 @@ class VehiclePage(OfVehicle):
 
     def _trips(self, vehicle: Vehicle) -> dict[str, Any]:
         return trips_and_charts(vehicle, self.me, self.request.GET)
+
+    def _alerts(self, vehicle: Vehicle) -> dict[str, Any]:
+        """The open ones first, then those that are over."""
+        found = self._alerts_of(vehicle)
+        return {
+            "open_alerts": found.filter(IS_OPEN).order_by("-severity_rank", "-pk")[:MOST_LISTED],
+            "closed_alerts": found.exclude(IS_OPEN).order_by("-triggered_at")[:MOST_LISTED],
+        }
+
+    def _alerts_of(self, vehicle: Vehicle) -> Any:
+        return alerts_seen_by(self.me).filter(vehicle=vehicle)
 
     def _watching(self, vehicle: Vehicle) -> Any:
         naming = Q(everything=True) | Q(vehicles=vehicle)

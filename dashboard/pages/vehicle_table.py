@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_filters import rest_framework as filters
 
 from accounts.models import Fleet, User
+from alerts.models import Alert
+from dashboard.alert_words import IS_OPEN
 from dashboard.shown import NOTHING, ago, day, link, measure, meter, status_badge
 from dashboard.tables import Cell, Column, Facet, Listing, Table
 from vehicle_management.filters import VehicleFilters
@@ -140,6 +143,16 @@ TABLE = Table(
 )
 
 
+class PageVehicleFilters(VehicleFilters):
+    """As the API's, and by whether an alert is open."""
+
+    has_open_alerts = filters.BooleanFilter(method="filter_open_alerts")
+
+    def filter_open_alerts(self, queryset: Any, name: str, value: bool) -> Any:
+        alerts = Alert.objects.filter(IS_OPEN, vehicle=OuterRef("pk"))
+        return queryset.filter(Exists(alerts) if value else ~Exists(alerts))
+
+
 def vehicles_seen_by(me: User) -> QuerySet[Vehicle]:
     seen: QuerySet[Vehicle] = Vehicle.objects.visible_to(me)
     return seen.select_related("fleet", "customer", "status").annotate(shown_status=told_status())
@@ -154,6 +167,7 @@ def vehicle_listing(request: HttpRequest, me: User, found: QuerySet | None = Non
         Facet("status", _("Status"), VehicleStatus.Status.choices),
         Facet("fleet_id", _("Fleet"), fleet_choices(me)),
         Facet("has_customer", _("Customer"), (("true", _("has one")), ("false", _("has none")))),
+        Facet("has_open_alerts", _("Open alerts"), (("true", _("has some")), ("false", _("has none")))),
         Facet("make", _("Make")),
         Facet("model", _("Model")),
         Facet("model_year_min", _("Model year from"), kind="number"),
@@ -162,4 +176,6 @@ def vehicle_listing(request: HttpRequest, me: User, found: QuerySet | None = Non
         Facet("fuel_type", _("Fuel")),
         Facet("color", _("Color")),
     )
-    return Listing(request, TABLE, vehicles_seen_by(me) if found is None else found, facets, VehicleFilters)
+    return Listing(
+        request, TABLE, vehicles_seen_by(me) if found is None else found, facets, PageVehicleFilters
+    )

@@ -48,6 +48,7 @@ PLACES = (
     Place("files", _("Files"), "files", "tabler-file-import"),
     Place("tasks", _("Tasks"), "tasks", "tabler-checklist"),
     Place("rules", _("Rules"), "rules", "tabler-bolt"),
+    Place("alerts", _("Alerts"), "alerts", "tabler-bell"),
     Place("reports", _("Reports"), "reports", "tabler-chart-histogram"),
     Place("people", _("People"), "people", "tabler-users", ADMINISTRATORS, "administration"),
     Place("keys", _("Keys"), "keys", "tabler-key", ADMINISTRATORS, "administration"),

@@ -22,6 +22,16 @@ WHO_SEES_IT_ACTS =           "302 302 302 302 404 302 302 302 302"  # fmt: skip
 
 PAGES: dict[str, str] = {
     "GET /": EVERYBODY,
+    "GET /alerts": EVERYBODY,
+    "POST /alerts": EVERYBODY_ACTS,
+    "GET /alerts.csv": EVERYBODY,
+    "GET /alerts/badge": EVERYBODY,
+    "GET /alerts/fresh": EVERYBODY,
+    "GET /alerts/{pk}": WHO_SEES_IT,
+    "POST /alerts/{pk}/acknowledge": WHO_SEES_IT_ACTS,
+    "POST /alerts/{pk}/assign": WRITERS_ACT,
+    "POST /alerts/{pk}/close": WRITERS_ACT,
+    "POST /alerts/{pk}/comments": WHO_SEES_IT_ACTS,
     "GET /archives": ADMINISTRATORS,
     "POST /archives": ADMINISTRATORS_ACT,
     "POST /columns/{table}": EVERYBODY_ACTS,

@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import ApiKey, Cause, Membership, User
 from accounts.tests.people import DEVICE_VEHICLE_ID, People
+from alerts.models import Alert
 from customer_management.models import Customer
 from file_manager import storage
 from file_manager.models import Upload, UploadFaultGroup
@@ -50,6 +51,7 @@ class World:
     task: Task
     rule: Rule
     firing: Firing
+    alert: Alert
     trip: Trip
     archive: Archive
     upload: Upload
@@ -79,6 +81,7 @@ class World:
             task=task,
             rule=rule,
             firing=_firing(rule, vehicle),
+            alert=_alert(rule, vehicle),
             archive=Archive.objects.create(
                 fleet=people.north,
                 day=date(2026, 3, 2),
@@ -127,6 +130,24 @@ def _firing(rule: Rule, vehicle: Vehicle) -> Firing:
     )
     LogEntry.objects.create(message="due", vehicle=vehicle, action=action)
     return firing
+
+
+def _alert(rule: Rule, vehicle: Vehicle) -> Alert:
+    now = timezone.now()
+    return Alert.objects.create(
+        vehicle=vehicle,
+        origin=f"rule:{rule.pk}",
+        alert_type="OVERSPEED",
+        severity="HIGH",
+        message="It drives too fast.",
+        field="speed_kmh",
+        value=91,
+        worst_value=96,
+        threshold=80,
+        triggered_at=now - timedelta(minutes=5),
+        last_at=now - timedelta(seconds=30),
+        count=3,
+    )
 
 
 def _upload(people: People, cause: Cause) -> Upload:

@@ -5,7 +5,7 @@ import { addArrow, addSign, openMap } from "./map.js";
 const WIDTH = ["interpolate", ["linear"], ["zoom"], 8, 3, 13, 4.5, 17, 7];
 const CASING = ["interpolate", ["linear"], ["zoom"], 8, 5, 13, 7.5, 17, 11];
 const ROUND = { "line-cap": "round", "line-join": "round" };
-const SIGNS = { HARSH_BRAKING: ["--red", "down"], RAPID_ACCEL: ["--purple", "up"] };
+const SIGNS = { HARSH_BRAKING: ["--red", "down"], RAPID_ACCEL: ["--purple", "up"], ALERT: ["--red", "up"] };
 
 export class TrackMap {
   // `tell(event)` gives the content of an event's popup, `onPoint(index or null)` is called where the mouse goes.

@@ -86,8 +86,10 @@ document.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => document.querySelectorAll("[aria-busy=true]").forEach((one) => one.removeAttribute("aria-busy")));
 
 // An address that is gone, or a server that does not answer, is told.
-document.addEventListener("htmx:responseError", (event) => say(root.dataset.wordFailed, event.detail.xhr.status));
-document.addEventListener("htmx:sendError", () => say(root.dataset.wordOffline));
+// What asks by itself every few seconds (data-quiet) asks again instead.
+const isQuiet = (event) => event.detail.elt?.closest("[data-quiet]");
+document.addEventListener("htmx:responseError", (event) => isQuiet(event) || say(root.dataset.wordFailed, event.detail.xhr.status));
+document.addEventListener("htmx:sendError", (event) => isQuiet(event) || say(root.dataset.wordOffline));
 
 function say(text, code = "") {
   const toast = document.createElement("div");
