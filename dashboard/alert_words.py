@@ -99,7 +99,7 @@ def person_name(person: User | None, me: User) -> str | SafeString:
 # ---------------------------------------------------------------- rows
 
 
-def alerts_seen_by(me: User) -> QuerySet[Alert]:
+def alerts_seen_by(me: User) -> QuerySet[Any]:
     """With what a list shows of each; ``severity_rank`` sorts as people think, not as letters do."""
     seen: QuerySet[Alert] = Alert.objects.visible_to(me)
     ranks = [When(severity=code, then=Value(rank)) for rank, code in enumerate(Alert.Severity.values)]

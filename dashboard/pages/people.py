@@ -146,11 +146,11 @@ class Fleets(AdministratorPage):
             .annotate(n=Count("pk"))
         )
         alerts = Alert.objects.visible_to(self.me).filter(IS_OPEN, vehicle__fleet=OuterRef("pk"))
-        alerts = alerts.order_by().values("vehicle__fleet").annotate(n=Count("pk"))
+        per_fleet = alerts.order_by().values("vehicle__fleet").annotate(n=Count("pk"))
         fleets = Fleet.objects.visible_to(self.me).annotate(
             vehicle_count=Coalesce(Subquery(per.values("n"), output_field=IntegerField()), 0),
             people_count=Count("membership"),
-            alert_count=Coalesce(Subquery(alerts.values("n"), output_field=IntegerField()), 0),
+            alert_count=Coalesce(Subquery(per_fleet.values("n"), output_field=IntegerField()), 0),
         )
         return self.show("people/fleets.html", {"fleets": fleets[:MOST_LISTED]})
 
