@@ -15,7 +15,7 @@ from rules import services
 from rules.activity import with_activity
 from rules.checks import LIMITS, NAMED
 from rules.exceptions import ActionIsNotWaiting
-from rules.models import Firing, FiringAction, LogEntry, Rule
+from rules.models import Firing, FiringAction, LogEntry, Rule, RuleVersion
 from rules.outbox import retry_action
 from rules.scope import why_idle
 from rules.table import attribute_table
@@ -109,6 +109,7 @@ class RuleAdmin(admin.ModelAdmin):
         "sentence",
         "idle",
         "version",
+        "shipped_as",
         "created_by",
         "created_by_key",
         "created_at",
@@ -122,7 +123,16 @@ class RuleAdmin(admin.ModelAdmin):
         (_("What it does"), {"fields": ("actions",)}),
         (
             _("Its history"),
-            {"fields": ("version", "created_by", "created_by_key", "created_at", "updated_at")},
+            {
+                "fields": (
+                    "version",
+                    "shipped_as",
+                    "created_by",
+                    "created_by_key",
+                    "created_at",
+                    "updated_at",
+                )
+            },
         ),
     )
     actions = ("enable", "disable", "duplicate", "restore", "purge")
@@ -233,14 +243,48 @@ class ReadOnly(admin.ModelAdmin):
         return False
 
 
+@admin.register(RuleVersion)
+class RuleVersionAdmin(ReadOnly):
+    list_display = ("rule", "number", "told_changes", "who", "at")
+    list_display_links = ("rule", "number")
+    list_filter = ("at", ("rule", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("rule", "cause")
+    search_fields = ("rule__name",)
+    date_hierarchy = "at"
+    fields = ("rule", "number", "at", "who", "told_changes", "definition")
+    readonly_fields = ("who", "told_changes")
+
+    @admin.display(description=_("changed"))
+    def told_changes(self, version: RuleVersion) -> str:
+        return ", ".join(version.changed) or "-"
+
+    @admin.display(description=_("by"))
+    def who(self, version: RuleVersion) -> str:
+        data = version.cause.data
+        return str(data.get("email") or data.get("name") or data.get("kind"))
+
+
 @admin.register(Firing)
 class FiringAdmin(ReadOnly):
-    list_display = ("id", "rule", "vehicle", "fired_at", "explanation", "done")
-    list_filter = ("fired_at", ("rule", admin.RelatedOnlyFieldListFilter), "actions__status")
+    list_display = ("id", "rule", "vehicle", "kind", "occurred_at", "fired_at", "explanation", "done")
+    list_filter = ("fired_at", "kind", ("rule", admin.RelatedOnlyFieldListFilter), "actions__status")
     list_select_related = ("rule", "vehicle")
     search_fields = ("vehicle__vehicle_id", "rule__name", "explanation")
     date_hierarchy = "fired_at"
-    fields = ("rule", "rule_version", "vehicle", "fired_at", "explanation", "cause", "told_actions")
+    fields = (
+        "rule",
+        "rule_version",
+        "vehicle",
+        "kind",
+        "occurred_at",
+        "cleared_at",
+        "fired_at",
+        "explanation",
+        "cause",
+        "parent",
+        "hops",
+        "told_actions",
+    )
     readonly_fields = ("told_actions",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Firing]:
@@ -277,8 +321,19 @@ class FiringActionAdmin(ReadOnly):
         "done_at",
         "result",
         "task",
+        "alert",
+        "told_tries",
     )
+    readonly_fields = ("told_tries",)
     actions = ("retry",)
+
+    @admin.display(description=_("attempts"))
+    def told_tries(self, action: FiringAction) -> str:
+        rows = (
+            (one.number, one.at.isoformat(timespec="seconds"), one.took_ms, one.status, one.answer)
+            for one in action.tries.all()
+        )
+        return format_html_join("", "<p>{}. {} ({} ms) {}: {}</p>", rows) or "-"
 
     @admin.display(ordering="firing__rule__name")
     def rule(self, action: FiringAction) -> str:

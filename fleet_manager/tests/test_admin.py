@@ -13,6 +13,7 @@ from fleet_manager.tests.test_query_counts import (
     add_key,
     add_membership,
     add_rule,
+    add_rule_version,
     add_task,
     add_trip,
     add_upload,
@@ -33,6 +34,7 @@ FILLERS = {
     "vehicle_management.VehicleChange": add_change,
     "task_management.Task": add_task,
     "rules.Rule": add_rule,
+    "rules.RuleVersion": add_rule_version,
     "file_manager.Upload": add_upload,
     "telemetry.Trip": add_trip,
 }

@@ -76,7 +76,7 @@ def test_rules_are_enabled_disabled_duplicated_deleted_and_restored_in_bulk(admi
     assert rule.deleted_at is None
 
 
-@pytest.mark.parametrize("name", ["rule", "firing", "firingaction", "logentry"])
+@pytest.mark.parametrize("name", ["rule", "ruleversion", "firing", "firingaction", "logentry"])
 def test_lists_ask_a_constant_number_of_questions(admin, name, django_assert_max_num_queries):
     for n in range(5):
         make_rule(name=f"r{n}")
@@ -88,6 +88,19 @@ def test_lists_ask_a_constant_number_of_questions(admin, name, django_assert_max
         answer = admin.get(page(f"{name}_changelist"))
     assert answer.status_code == 200
     assert admin.get(page(f"{name}_changelist"), {"q": "VH-1"}).status_code == 200
+
+
+def test_limits_are_set_and_versions_only_read(admin):
+    clear = {**OVER, "operator": "le"}
+    given = form(clear=json.dumps(clear), lateness_s="5", per_day="3", cooldown_s="")
+    assert admin.post(page("rule_add"), given).status_code == 302
+    rule = Rule.objects.get()
+    assert (rule.clear, rule.lateness_s, rule.per_day, rule.cooldown_s) == (clear, 5, 3, 0)
+    answer = admin.post(page("rule_change", rule.pk), form(repeat_s="3"))
+    assert "from 10 to 31,536,000" in str(answer.context["adminform"].form.errors["repeat_s"])
+    version = rule.versions.get()
+    assert admin.get(page("ruleversion_change", version.pk)).status_code == 200
+    assert admin.post(page("ruleversion_change", version.pk), {"number": 7}).status_code == 403
 
 
 def test_history_is_read_only_and_actions_run_again(admin):
