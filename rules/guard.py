@@ -165,7 +165,7 @@ def check_url(url: str, allowed: Allowed) -> Target:
         return target
     if target.host.rstrip(".").rpartition(".")[2] == "localhost":
         raise Refused("it is this machine itself")
-    address = _literal(target.host)
+    address = _literal(target.host.rstrip("."))
     if address is not None:
         _check_address(target, address, allowed)
     return target

@@ -31,7 +31,11 @@ def vehicle_of(vehicle_id: str = "VH-1", **values: Any) -> Vehicle:
 
 def fire(rule: Rule, vehicle: Vehicle, *, known: dict[str, Any] | None = None, **values: Any) -> Firing:
     """A firing that owes the rule's actions, their texts filled with ``known``."""
-    held = {"rule_version": rule.version, "explanation": "odometer_km 10412 > 10000", "cause": {"kind": "message"}}
+    held = {
+        "rule_version": rule.version,
+        "explanation": "odometer_km 10412 > 10000",
+        "cause": {"kind": "message"},
+    }
     firing = Firing.objects.create(rule=rule, vehicle=vehicle, **{**held, **values})
     texts = texts_of({"vehicle_id": vehicle.vehicle_id, **(known or {})}, {}, rule=rule.name)
     for index, action in enumerate(rule.actions):
@@ -64,7 +68,7 @@ def tries_of(action: FiringAction) -> list[tuple[int, str]]:
 
 
 class Sink:
-    """A server on 127.0.0.1 that keeps what it gets and counts connections; ``answers`` come in turn, the last for ever."""
+    """A server on 127.0.0.1 that keeps what it gets; ``answers`` come in turn, the last one for ever."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, str], bytes]] = []
