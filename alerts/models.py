@@ -83,6 +83,17 @@ class Alert(models.Model):
     def __str__(self) -> str:
         return f"{self.alert_type} of {self.vehicle_id}"
 
+    @property
+    def is_acknowledged(self) -> bool:
+        return self.acknowledged_at is not None
+
+    @property
+    def state(self) -> str:
+        """``OPEN``, ``ACKNOWLEDGED`` (somebody knows, and it goes on) or ``CLOSED``."""
+        if self.closed_at is not None:
+            return "CLOSED"
+        return "ACKNOWLEDGED" if self.is_acknowledged else "OPEN"
+
 
 class AlertEvent(models.Model):
     """One step of an alert's story."""

@@ -18,7 +18,7 @@ def told_alert(alert: Alert) -> dict[str, Any]:
         "value": alert.value,
         "threshold": alert.threshold,
         "message": alert.message,
-        "acknowledged": alert.acknowledged_at is not None,
+        "acknowledged": alert.is_acknowledged,
         "triggered_at": told_time(alert.triggered_at),
     }
 

@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from accounts import exceptions as accounts
+from alerts.exceptions import AlertIsClosed, AlertIsNotYoursToGive
 from api_pattern import exceptions as api
 from api_pattern.problems import CODES, Errors, flat, problem, sentence
 from customer_management.exceptions import CustomerConflict
@@ -52,6 +53,8 @@ STATUSES: dict[type[Exception], int] = {
     CustomerConflict: 409,
     TaskIsFinal: 409,
     TaskConflict: 409,
+    AlertIsClosed: 409,
+    AlertIsNotYoursToGive: 403,
     TripConflict: 409,
     TripIsNotScored: 409,
     ActionIsNotWaiting: 409,

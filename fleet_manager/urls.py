@@ -10,6 +10,7 @@ API_APPS = [
     "customer_management",
     "vehicle_management",
     "telemetry",
+    "alerts",
     "rules",
     "file_manager",
     "analytics",
