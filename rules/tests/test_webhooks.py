@@ -234,7 +234,11 @@ def test_an_address_that_cannot_be_called_is_refused_at_save(url, why):
 
 
 def test_addresses_of_the_world_are_taken():
-    for url in ("https://hooks.example.com/a?b=c", "http://hooks.example.com:8080", "https://[2606:4700::1]/"):
+    for url in (
+        "https://hooks.example.com/a?b=c",
+        "http://hooks.example.com:8080",
+        "https://[2606:4700::1]/",
+    ):
         assert check_actions([{"type": "call_webhook", "url": url}], by=administrator()) == {}
 
 
@@ -249,7 +253,9 @@ def test_what_the_operator_names_is_let_through(settings):
 def test_a_name_may_have_several_addresses_and_one_internal_spoils_all(monkeypatch):
     places = [("93.184.216.34", 80), ("127.0.0.1", 80)]
     monkeypatch.setattr(
-        socket, "getaddrinfo", lambda *a, **k: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", p) for p in places]
+        socket,
+        "getaddrinfo",
+        lambda *a, **k: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", p) for p in places],
     )
     with pytest.raises(Refused):
         calls.post(read_url("http://hooks.example.com/"), b"", {}, allowed=read_allowed([]))
