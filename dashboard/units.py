@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from accounts.models import User
 
 KM_PER_MILE = 1.609344
+M_PER_FOOT = 0.3048
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,16 @@ def _kilometres(miles: float) -> float:
     return miles * KM_PER_MILE
 
 
+def _feet(m: float) -> float:
+    return m / M_PER_FOOT
+
+
+def _metres(feet: float) -> float:
+    return feet * M_PER_FOOT
+
+
 IMPERIAL = {
+    "m": Conversion("ft", _feet, _metres),
     "km": Conversion("mi", _miles, _kilometres),
     "km/h": Conversion("mph", _miles, _kilometres),
     "°C": Conversion("°F", lambda c: c * 9 / 5 + 32, lambda f: (f - 32) * 5 / 9),

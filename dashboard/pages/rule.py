@@ -9,8 +9,8 @@ from api_pattern.views import tag_of
 from dashboard.pages.base import WRITERS, Page
 from dashboard.pages.firings import actions_of, firings_seen_by
 from dashboard.pages.rules import scopes_in_words
-from dashboard.rule_editor import ACTION_ICONS, editor_data, labels_of
-from dashboard.rule_templates import RULE_TEMPLATES
+from dashboard.rule_editor import ACTION_ICONS, editor_data, labels_of, positions_seen_by
+from dashboard.rule_templates import RULE_TEMPLATES, Around, offered
 from rules.actions import ACTIONS
 from rules.activity import with_activity
 from rules.models import FiringAction, Rule
@@ -75,12 +75,14 @@ class NewRule(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         key = request.GET.get("template", "blank")
         template = RULE_TEMPLATES.get(key, RULE_TEMPLATES["blank"])
+        around = Around.of(self.me, positions_seen_by(self.me))
         context = {
             "rule": None,
             "is_editable": True,
-            "chosen": template.key,
-            "templates": RULE_TEMPLATES.values(),
-            "data": editor_data(template.draft(), {}, "", self.me),
+            "chosen": template,
+            "is_chosen": template.key in request.GET.values(),
+            "templates": offered(around),
+            "data": editor_data(template.draft(around), {}, "", self.me),
         }
         return self.show("rules/page.html", context)
 

@@ -13,14 +13,14 @@ from dashboard.rule_editor import action_kinds, operator_labels, words
 from dashboard.rule_templates import RULE_TEMPLATES
 from dashboard.tests.answers import text_of
 from fleet_manager.tests.world import PATTERN
-from rules.actions import ACTIONS, check_actions
+from rules.actions import ACTIONS
 from rules.lanes import drain
 from rules.models import FiringAction, Rule
 from rules.outbox import run_pending_actions
-from rules.patterns import OPERATORS, parse
+from rules.patterns import OPERATORS
 from rules.services import create_rule
-from rules.table import attribute_table
 from rules.tests.factories import report
+from vehicle_management.registry import register
 
 pytestmark = pytest.mark.django_db
 
@@ -116,10 +116,36 @@ def test_the_editor_has_words_for_every_operator_and_fields_for_every_action():
 
 @pytest.mark.parametrize("key", [key for key in RULE_TEMPLATES if key != "blank"])
 def test_every_template_is_a_rule_that_can_be_saved(page, world, key):
+    register({"speed_limit_kmh": "number"})
     draft = data_of(page.get(f"/rules/new?template={key}"))["rule"]
-    _node, errors = parse(draft["pattern"], attribute_table())
-    assert (errors, check_actions(draft["actions"], by=world.people.manager)) == ({}, {})
+    body = {name: value for name, value in draft.items() if name != "id"}
+    answer = page.post("/api/v1/rules", body, content_type="application/json")
+    assert (answer.status_code, answer.json().get("errors")) == (201, None)
     assert draft["name"]
+    assert draft["actions"]
+
+
+def test_a_template_tells_what_no_vehicle_has_told_so_far(page, world):
+    waits = "Needs speed_limit_kmh, which no vehicle has told so far."
+    assert text_of(page.get("/rules/new")).count(waits) == 1
+    register({"speed_limit_kmh": "number"})
+    assert waits not in text_of(page.get("/rules/new"))
+
+
+def test_who_prefers_miles_types_miles(page, world):
+    world.people.manager.units = "IMPERIAL"
+    world.people.manager.save()
+    data = data_of(page.get("/rules/new"))
+    speed = next(field for field in data["fields"] if field["name"] == "speed_kmh")
+    assert (speed["unit"], round(1 / speed["scale"], 3), speed["offset"]) == ("mph", 1.609, 0)
+    assert data["measures"]["m"]["unit"] == "ft"
+
+
+def test_a_place_begins_where_one_of_the_persons_vehicles_is(page, world):
+    report(world.vehicle, row=1, latitude=48.1, longitude=11.5)
+    draft = data_of(page.get("/rules/new?template=leaves_place"))["rule"]
+    circle = draft["pattern"]["all"][0]["outside"]["circle"]
+    assert (circle["latitude"], circle["longitude"]) == (48.1, 11.5)
 
 
 def test_a_rule_is_switched_duplicated_and_deleted(page, world):

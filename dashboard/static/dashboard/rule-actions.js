@@ -1,9 +1,11 @@
 // What a rule does: one card per action, with placeholders that are put in where the cursor was.
-import { h, icon, iconButton, select } from "./dom.js";
+import { h, icon, iconButton } from "./dom.js";
+import { actionInput } from "./rule-action-fields.js";
 
 export class ActionCards {
-  constructor(place, actions, { kinds, placeholders, words, changed }) {
-    Object.assign(this, { place, kinds, placeholders, words, changed });
+  // `around` has the kinds of actions, placeholders, words, changed, and what single inputs need.
+  constructor(place, actions, around) {
+    Object.assign(this, { place, ...around, around });
     this.actions = actions.map((values) => ({ values: { ...values }, touched: true }));
     this.draw();
   }
@@ -17,29 +19,43 @@ export class ActionCards {
 
   adders() {
     const add = (kind) => h("button", {
-      type: "button", class: "btn", "data-add-action": kind.type,
+      type: "button", class: "btn rule-add-action", "data-add-action": kind.type,
       onclick: () => {
         this.actions.push({ values: { type: kind.type, ...kind.defaults }, touched: false });
         this.draw(this.actions.length - 1);
         this.changed();
       },
     }, icon(kind.icon), kind.label);
-    return h("div", { class: "btn-list rule-adders" }, this.kinds.map(add));
+    return h("div", { class: "rule-adders" }, this.kinds.map(add));
   }
 
   card(action, index) {
     const kind = this.kinds.find((one) => one.type === action.values.type);
+    const move = (by) => {
+      this.actions.splice(index + by, 0, ...this.actions.splice(index, 1));
+      this.draw();
+      this.changed();
+    };
     const remove = iconButton("tabler-trash", this.words.remove_action, () => {
       this.actions.splice(index, 1);
       this.draw();
       this.changed();
     });
-    const fields = (kind?.fields ?? []).map((field) => this.field(action, index, field));
-    return h("div", { class: "card rule-action", onfocusout: () => { action.touched = true; } },
+    const up = index ? iconButton("tabler-arrow-up", this.words.move_up, () => move(-1)) : null;
+    return h("div", { class: "card rule-action", "data-action": action.values.type, onfocusout: () => { action.touched = true; } },
       h("div", { class: "card-header" }, icon(kind?.icon ?? "tabler-bolt", "me-2"), h("h4", { class: "card-title" }, kind?.label ?? action.values.type),
-        h("div", { class: "card-actions" }, remove)),
-      h("div", { class: "card-body" }, h("div", { class: "row g-3" }, fields),
-        h("div", { class: "rule-error", hidden: true, role: "alert" }), kind ? this.help() : null));
+        h("div", { class: "card-actions" }, up, remove)),
+      h("div", { class: "card-body" }, this.fields(action, index, kind?.fields ?? []), kind?.hint ? h("p", { class: "rule-note mt-3" }, icon("tabler-info-circle"), kind.hint) : null,
+        h("div", { class: "rule-error rule-error-of-all", hidden: true, role: "alert" }), kind ? this.help() : null));
+  }
+
+  // What is asked for seldom is folded away, unless somebody said it.
+  fields(action, index, fields) {
+    const row = (some) => h("div", { class: "row g-3" }, some.map((field) => this.field(action, index, field)));
+    const seldom = fields.filter((field) => field.seldom);
+    const said = seldom.some((field) => field.name in action.values);
+    const more = seldom.length ? h("details", { class: "rule-more", open: said }, h("summary", {}, this.words.more), row(seldom)) : null;
+    return [row(fields.filter((field) => !field.seldom)), more];
   }
 
   field(action, index, field) {
@@ -49,31 +65,18 @@ export class ActionCards {
       else action.values[field.name] = value;
       this.changed();
     };
-    const input = this.input(field, action.values[field.name], id, put);
-    const shown = field.unit ? h("div", { class: "input-group input-group-flat" }, input, h("span", { class: "input-group-text" }, field.unit)) : input;
-    return h("div", { class: `col-md-${field.width}` },
-      h("label", { class: `form-label${field.required ? " required" : ""}`, for: id }, field.label), shown,
+    const input = actionInput(field, action.values[field.name], id, put, this.around);
+    const label = field.kind === "check" ? null : h("label", { class: "form-label", for: id }, field.label, field.required ? h("span", { class: "must", "aria-hidden": "true" }, "*") : null);
+    return h("div", { class: `col-md-${field.width}` }, label, input, field.hint ? h("p", { class: "rule-note" }, field.hint) : null,
       h("div", { class: "rule-error", hidden: true, role: "alert", "data-param": field.name }));
-  }
-
-  input(field, value, id, put) {
-    if (field.kind === "choice") {
-      return select(field.choices, value ?? field.choices[0][0], { id, onchange: (event) => put(event.target.value) });
-    }
-    const text = Array.isArray(value) ? value.join(", ") : value ?? "";
-    const attributes = {
-      id, class: "form-control", value: text, placeholder: field.placeholder, autocomplete: "off", list: field.list,
-      "data-takes-placeholders": field.placeholders, oninput: (event) => put(told(event.target.value, field.kind)),
-    };
-    if (field.kind === "long") return h("textarea", { ...attributes, rows: 3 });
-    return h("input", { ...attributes, type: field.kind === "number" ? "number" : "text", min: field.kind === "number" ? 0 : undefined, step: "any" });
   }
 
   help() {
     let last = null;
     const insert = (name) => {
       const card = details.closest(".rule-action");
-      const input = last ?? card.querySelector("textarea[data-takes-placeholders], [data-takes-placeholders]");
+      const input = last?.isConnected ? last : card.querySelector("textarea[data-takes-placeholders], [data-takes-placeholders]");
+      if (!input) return;
       input.setRangeText(`$${name}`, input.selectionStart, input.selectionEnd, "end");
       input.dispatchEvent(new Event("input"));
       input.focus();
@@ -111,16 +114,12 @@ export class ActionCards {
   }
 }
 
-function told(text, kind) {
-  if (kind === "number") return text === "" ? undefined : Number(text);
-  if (kind !== "addresses") return text;
-  const several = text.split(/[,;\s]+/).filter(Boolean);
-  return several.length > 1 ? several : several[0];
-}
-
 function tellAt(card, name, text) {
-  const line = card.querySelector(`[data-param="${name}"]`) ?? card.querySelector(".card-body > .rule-error");
-  line.textContent = text;
+  const line = card.querySelector(`[data-param="${name}"]`) ?? card.querySelector(".rule-error-of-all");
+  line.textContent = line.textContent ? `${line.textContent} ${text}` : text;
   line.hidden = false;
-  line.parentElement.querySelector("input, textarea, select")?.classList.add("is-invalid");
+  if (!line.dataset.param) return;
+  const more = line.closest(".rule-more");
+  if (more) more.open = true;
+  line.parentElement.querySelector(".rule-chip-box, input, textarea, select")?.classList.add("is-invalid");
 }
