@@ -1,115 +1,154 @@
-"""Crossings written down: firings with their causes, and the actions that they owe."""
+"""What came of an evaluation, written down: firings with their causes, the actions that they owe, and alerts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
 from django.db import connection
+from django.utils import timezone
 
 from rules.actions import ACTIONS
-from rules.evaluation import Crossing
-from rules.models import Firing, FiringAction
+from rules.causes import causes_of, parent_of, parents_of
+from rules.episodes import Crossing, Outcome, Pair
+from rules.machine import Kind
+from rules.models import ActionAttempt, Firing, FiringAction
+from rules.moments import time_of
+from rules.raising import Raised, apply_alerts
 from rules.running import RunningRule
+from rules.task_actions import COMPLETE_TASK, completion_params
 from rules.texts import texts_of
 from rules.values import load_texts
-from vehicle_management.models import ChangeBatch, Vehicle
 
-_AT_ONCE = 2_000
+# A firing that so many firings led to, each by an action of the one before, does nothing more.
+MOST_HOPS = 8
+STOPPED = "Stopped: actions of rules led to this firing {hops} times in a row, the last one firing {parent}."
+Status = FiringAction.Status
 
 
-def lock_for_writing(crossings: Sequence[Crossing], moves: Iterable[tuple[int, int]]) -> None:
+def lock_for_writing(outcome: Outcome, moved: Iterable[Pair]) -> None:
     """Vehicles in the order in which the door locks them, and rules against a change while they fire."""
-    vehicles = sorted({pk for pk, _rule in moves} | {crossing.vehicle for crossing in crossings})
-    rules = sorted({rule for _pk, rule in moves} | {crossing.rule.pk for crossing in crossings})
+    pairs = {
+        *moved,
+        *outcome.ended,
+        *outcome.alerts,
+        *((one.rule.pk, one.vehicle) for one in outcome.crossings),
+    }
     with connection.cursor() as cursor:
+        rules = sorted({rule for rule, _pk in pairs})
         cursor.execute("SELECT FROM rules_rule WHERE id = ANY(%s) ORDER BY id FOR SHARE", [rules])
-        cursor.execute(
-            "SELECT FROM vehicle_management_vehicle WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [vehicles]
-        )
+        query = "SELECT FROM vehicle_management_vehicle WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
+        cursor.execute(query, [sorted({pk for _rule, pk in pairs})])
 
 
-def write_firings(crossings: list[Crossing]) -> None:
-    """Write ``crossings`` in the order in which they happened."""
-    crossings.sort(key=lambda one: (one.batch.pk if one.batch else 0, one.position, one.rule.pk))
-    for start in range(0, len(crossings), _AT_ONCE):
-        _write(crossings[start : start + _AT_ONCE])
+def write_outcome(outcome: Outcome) -> None:
+    """Firings in the order in which they happened, each with its actions; alerts begin, go on and end."""
+    crossings = sorted(
+        outcome.crossings,
+        key=lambda one: (one.batch.pk if one.batch else 0, one.position, one.at, one.rule.pk),
+    )
+    known = load_texts({one.vehicle for one in crossings if one.rule.actions}) if crossings else {}
+    written = _write_firings(crossings, known)
+    alerts = apply_alerts(outcome, written)
+    actions = [action for one in written for action in _actions(one, alerts)]
+    actions += [action for one in written if one.crossing.cleared_at is not None for action in _ends(one)]
+    actions += _end_earlier(outcome)
+    FiringAction.objects.bulk_create(actions)
+    _note_attempts(actions)
 
 
-def _write(crossings: list[Crossing]) -> None:
-    causes = _causes(crossings)
+def _write_firings(crossings: Sequence[Crossing], known: Mapping[int, dict[str, Any]]) -> list[Raised]:
+    if not crossings:
+        return []
+    causes = causes_of(crossings)
+    hops = parents_of(causes)
     firings = Firing.objects.bulk_create(
-        Firing(
-            rule_id=one.rule.pk,
-            rule_version=one.rule.version,
-            vehicle_id=one.vehicle,
-            batch=one.batch.pk if one.batch else None,
-            seq=one.seq,
-            explanation=one.explanation,
-            cause=cause,
-        )
-        for one, cause in zip(crossings, causes, strict=True)
+        (_firing(one, cause, hops) for one, cause in zip(crossings, causes, strict=True)), batch_size=2_000
     )
-    known = load_texts({one.vehicle for one in crossings if one.rule.actions})
-    FiringAction.objects.bulk_create(
-        action
+    return [
+        Raised(one, firing, texts_of(known.get(one.vehicle, {}), one.values, rule=one.rule.name))
         for one, firing in zip(crossings, firings, strict=True)
-        for action in _actions(one, firing, known.get(one.vehicle, {}))
+    ]
+
+
+def _firing(one: Crossing, cause: dict[str, Any], hops: Mapping[int, int]) -> Firing:
+    parent = parent_of(cause)
+    return Firing(
+        rule_id=one.rule.pk,
+        rule_version=one.rule.version,
+        vehicle_id=one.vehicle,
+        batch=one.batch.pk if one.batch else None,
+        seq=one.seq,
+        kind=Firing.Kind.FIRED if one.kind is Kind.FIRE else Firing.Kind.REPEATED,
+        occurred_at=time_of(one.at),
+        cleared_at=None if one.cleared_at is None else time_of(one.cleared_at),
+        parent_id=parent if parent in hops else None,
+        hops=hops.get(parent or 0, -1) + 1,
+        explanation=one.explanation,
+        cause=cause,
     )
 
 
-def _actions(crossing: Crossing, firing: Firing, known: dict[str, Any]) -> Iterable[FiringAction]:
-    texts = texts_of(known, crossing.values, rule=crossing.rule.name)
-    for index, action in enumerate(crossing.rule.actions):
+def _actions(one: Raised, alerts: Mapping[int, int]) -> Iterable[FiringAction]:
+    """The alert is raised already; what comes of its own doing too often is not done at all."""
+    firing = one.firing
+    stopped = firing.hops > MOST_HOPS
+    for index, action in enumerate(one.crossing.rule.actions):
         kind = ACTIONS[action["type"]]
-        yield FiringAction(firing=firing, index=index, type=kind.type, params=kind.render(action, texts))
+        row = FiringAction(firing=firing, index=index, type=kind.type, params=kind.render(action, one.texts))
+        if stopped:
+            row.status, row.done_at = Status.FAILED, timezone.now()
+            row.result = STOPPED.format(hops=firing.hops, parent=firing.parent_id)
+        elif action is one.crossing.rule.raises and firing.pk in alerts:
+            row.status, row.done_at, row.attempts = Status.DONE, timezone.now(), 1
+            row.alert_id, row.result = alerts[firing.pk], f"Alert {alerts[firing.pk]} is raised."
+        yield row
 
 
-def _causes(crossings: Sequence[Crossing]) -> list[dict[str, Any]]:
-    batches = _batches({one.batch.pk for one in crossings if one.batch})
-    earlier = _earlier_causes([one for one in crossings if one.batch is None])
-    told = []
-    for one in crossings:
-        if one.batch is not None:
-            told.append(batches[one.batch.pk].told_cause(one.position))
-        else:
-            told.append(earlier.get((one.rule.pk, one.vehicle)) or _began(one.rule))
-    return told
+def _note_attempts(actions: Iterable[FiringAction]) -> None:
+    ActionAttempt.objects.bulk_create(
+        ActionAttempt(action=one, number=1, took_ms=0, status=one.status, answer=one.result)
+        for one in actions
+        if one.status == Status.DONE
+    )
 
 
-def _batches(pks: set[int]) -> dict[int, ChangeBatch]:
-    return ChangeBatch.objects.select_related("cause").defer("old", "new", "vehicles").in_bulk(pks)
+def _ends(one: Raised) -> Iterable[FiringAction]:
+    return _completions(one.crossing.rule, one.firing, len(one.crossing.rule.actions))
 
 
-def _began(rule: RunningRule) -> dict[str, Any]:
-    why = "The pattern was true already when the rule began to watch the vehicle."
-    return {"kind": "rule", "rule_id": rule.pk, "name": rule.name, "why": why, "at_start": True}
+def _completions(rule: RunningRule, firing: Firing, index: int) -> Iterable[FiringAction]:
+    """What a firing owes when it ends: its tasks that are completed then."""
+    made = [
+        place
+        for place, action in enumerate(rule.actions)
+        if action["type"] == "create_task" and action.get("complete_when_cleared")
+    ]
+    for number, place in enumerate(made, start=index):
+        yield FiringAction(
+            firing=firing, index=number, type=COMPLETE_TASK.type, params=completion_params(place)
+        )
 
 
-def _earlier_causes(crossings: Sequence[Crossing]) -> dict[tuple[int, int], dict[str, Any]]:
-    """What made a pattern true that was true already: its newest change, else the vehicle's creation."""
-    found: dict[tuple[int, int], dict[str, Any]] = {}
-    for rule in {one.rule.pk: one.rule for one in crossings}.values():
-        vehicles = [one.vehicle for one in crossings if one.rule.pk == rule.pk]
-        created = Vehicle.all_objects.filter(pk__in=vehicles, cause__isnull=False).select_related("cause")
-        for vehicle in created.only("cause", "cause_row"):
-            found[rule.pk, vehicle.pk] = {**vehicle.cause.told(vehicle.cause_row), "at_start": True}  # type: ignore[union-attr]
-        for pk, cause in _newest_changes(rule, vehicles):
-            found[rule.pk, pk] = {**cause, "at_start": True}
-    return found
-
-
-def _newest_changes(rule: RunningRule, vehicles: list[int]) -> Iterable[tuple[int, dict[str, Any]]]:
+def _end_earlier(outcome: Outcome) -> list[FiringAction]:
+    """Firings from before end; the last one of each rule and vehicle owes what is to be done then."""
+    if not outcome.ended:
+        return []
     query = """
-        SELECT pk, cause.data, change.cause_row FROM unnest(%s::bigint[]) AS pk
-        CROSS JOIN LATERAL (
-            SELECT cause_id, cause_row FROM vehicle_management_vehiclechange
-            WHERE vehicle_id = pk AND changes ?| %s::text[] ORDER BY id DESC LIMIT 1
-        ) change
-        JOIN accounts_cause cause ON cause.id = change.cause_id
+        WITH ended AS (
+            UPDATE rules_firing firing SET cleared_at = GREATEST(t.at, firing.occurred_at)
+            FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS t(rule, vehicle, at)
+            WHERE firing.rule_id = t.rule AND firing.vehicle_id = t.vehicle AND firing.cleared_at IS NULL
+            RETURNING firing.id, firing.rule_id, firing.vehicle_id
+        ), last AS (SELECT rule_id, max(id) AS id FROM ended GROUP BY rule_id, vehicle_id)
+        SELECT last.rule_id, last.id,
+               (SELECT coalesce(max(index), -1) FROM rules_firingaction WHERE firing_id = last.id)
+        FROM last ORDER BY last.id
     """
-    fields = [*rule.keys, *(["fleet"] if "fleet_id" in rule.keys else [])]
+    rules, vehicles = zip(*outcome.ended, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(query, [vehicles, fields])
-        for pk, data, row in cursor.fetchall():
-            cause = orjson.loads(data)
-            yield pk, cause if row is None else {**cause, "row": row}
+        cursor.execute(query, [list(rules), list(vehicles), [time_of(at) for at in outcome.ended.values()]])
+        rows = cursor.fetchall()
+    return [
+        action
+        for rule, firing, index in rows
+        for action in _completions(outcome.rules[rule], Firing(pk=firing), index + 1)
+    ]

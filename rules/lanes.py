@@ -18,12 +18,14 @@ from django.db import DatabaseError, connection, transaction
 
 from api_pattern import metrics
 from rules.evaluation import Evaluation
-from rules.firings import lock_for_writing, write_firings
+from rules.firings import lock_for_writing, write_outcome
+from rules.limits import hold_back
 from rules.models import Rule, RuleScan
+from rules.moments import now_ms
 from rules.pending import has_pending_before, load_batches, mark_done, pending_batches
 from rules.running import RuleBook, RunningRule, current_book, forget_book
 from rules.scans import next_vehicles
-from rules.states import begin_scans, cursors_of, store_moves
+from rules.states import begin_scans, cursors_of, store_states
 from rules.tasks import ring_for_actions
 from vehicle_management.models import LANES
 
@@ -110,11 +112,9 @@ def _work(lane: int, publish: Publish | None) -> int:
     mark_done(pks)
     book = _book()
     if book.rules:
-        evaluation = Evaluation(book, lane, cursors_of(lane, _epochs(book)))
-        loaded = load_batches(pks)
-        evaluation.run(loaded)
+        evaluation = Evaluation(book, lane, cursors_of(lane, _epochs(book)), now=now_ms())
+        evaluation.run(load_batches(pks))
         _store(evaluation)
-        _count(evaluation, held=sum(len(batch.rules) * len(batch.vehicles) for batch in loaded))
     if publish is not None:
         publish(pks)
     return len(pks)
@@ -142,26 +142,27 @@ def _scan_some(scan: RuleScan, rule: RunningRule, book: RuleBook) -> int:
         return 1
     # First of all writes, as the batches' marks are: of two workers one fails here.
     RuleScan.objects.filter(pk=scan.pk).update(after_vehicle=vehicles[-1])
-    evaluation = Evaluation(book, scan.lane)
+    evaluation = Evaluation(book, scan.lane, now=now_ms())
     evaluation.look(rule, vehicles)
     _store(evaluation)
-    _count(evaluation, held=len(vehicles))
     return len(vehicles)
 
 
 def _store(evaluation: Evaluation) -> None:
-    moves = evaluation.moves()
-    if moves or evaluation.crossings:
-        lock_for_writing(evaluation.crossings, moves)
-        store_moves(moves, _epochs(evaluation.book))
-    if evaluation.crossings:
-        write_firings(evaluation.crossings)
-        ring_for_actions()
+    changes, outcome = evaluation.states.changes(), evaluation.outcome
+    if changes or not outcome.is_empty:
+        lock_for_writing(outcome, changes)
+        store_states(changes, _epochs(evaluation.book))
+        hold_back(outcome)
+        write_outcome(outcome)
+        if outcome.crossings or outcome.ended:
+            ring_for_actions()
+    _count(evaluation)
 
 
-def _count(evaluation: Evaluation, *, held: int) -> None:
+def _count(evaluation: Evaluation) -> None:
     """After the commit: what has to begin again was not done."""
-    fired = len(evaluation.crossings)
+    held, fired = evaluation.held, len(evaluation.outcome.crossings)
 
     def count() -> None:
         metrics.rule_evaluations.inc(held)

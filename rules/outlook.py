@@ -9,13 +9,15 @@ from django.db.models import Q, QuerySet
 from accounts.actors import Actor
 from accounts.models import Fleet
 from rules.checks import NamedScope
-from rules.matching import compile_pattern
-from rules.patterns import parse, subjects
+from rules.machine import Machine, Report, State
+from rules.moments import ms_of, now_ms
+from rules.patterns import parse
 from rules.table import attribute_table
 from rules.values import load_values
 from task_management.models import Task
 from vehicle_management.models import Vehicle
 
+RECORDED_AT = "recorded_at"
 MOST_LOOKED_AT = 20_000
 AT_ONCE = 5_000
 
@@ -32,18 +34,24 @@ class Outlook:
 def outlook(pattern: Any, scope: NamedScope, *, by: Actor) -> Outlook:
     """For a checked pattern and scope, of the vehicles that ``by`` sees."""
     node, _errors = parse(pattern, attribute_table())
-    test = compile_pattern(node)
-    keys = frozenset(key for subject in subjects(node) for key in subject.keys)
+    machine, now = Machine(node), now_ms()
     fleet_ids = dict(Fleet.all_objects.values_list("pk", "fleet_id"))
     vehicles = _watched(scope, by)
     pks = vehicles.order_by("pk").values_list("pk", flat=True)[:MOST_LOOKED_AT].iterator(AT_ONCE)
     looked_at = true = 0
     while chunk := list(islice(pks, AT_ONCE)):
-        found = load_values(chunk, keys, fleet_ids)
+        found = load_values(chunk, machine.keys | {RECORDED_AT}, fleet_ids)
         looked_at += len(found)
-        true += sum(test(values) is True for values in found.values())
+        true += sum(_is_true(machine, values, now) for values in found.values())
     watched = vehicles.count() if looked_at == MOST_LOOKED_AT else looked_at
     return Outlook(watched, looked_at, true)
+
+
+def _is_true(machine: Machine, values: dict[str, Any], now: int) -> bool:
+    """As the rule would find the vehicle when it begins: what has to last begins then."""
+    state, heard = State(), ms_of(values[RECORDED_AT])
+    machine.see(state, Report(values, values, at=now, heard=heard, heard_before=None))
+    return state.is_true
 
 
 def _watched(scope: NamedScope, by: Actor) -> QuerySet[Vehicle]:

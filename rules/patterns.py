@@ -1,104 +1,65 @@
 """Patterns: a tree of conditions, read and checked against the attributes that exist.
 
-A pattern is JSON: ``{"all": [node, …]}``, ``{"any": [node, …]}``, ``{"not": node}`` or a comparison
-``{"field": "odometer_km", "operator": "gt", "value": 10000}``. ``matching`` tells whether it is true of a
-vehicle, ``wording`` says it to people.
+A pattern is JSON: ``{"all": [node, …]}``, ``{"any": [node, …]}``, ``{"not": node}``, a comparison
+``{"field": "odometer_km", "operator": "gt", "value": 10000}``, or one of the conditions over time and place
+that ``rules.conditions`` reads. ``matching`` tells whether it is true of a vehicle, ``wording`` says it to
+people.
 """
 
-import unicodedata
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any
+
+import re2
+
+from rules.conditions import CONDITIONS
+from rules.kinds import EXAMPLES, KIND_NAMES, cut, quoted, read_value, text_fault
+from rules.nodes import All, Any_, Change, Comparison, Node, Not, Reference, Subject, Table, Unfit
+
+__all__ = ["MAX_DEPTH", "MAX_NODES", "OPERATORS", "Operator", "cut", "operators_of", "parse", "quoted"]
 
 MAX_DEPTH = 10
 MAX_NODES = 100
 MAX_LIST = 1_000
-MAX_TEXT = 1_000
-MAX_NUMBER = 1e18
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """An attribute that a comparison may name. ``keys`` say where its value stands: the first known one."""
-
-    name: str
-    kind: str
-    keys: tuple[str, ...]
-    choices: tuple[str, ...] = ()
-
-
-Table = Mapping[str, Subject]
+MAX_EXPRESSION = 200
+# Bytes that one regular expression may take when it is compiled, and while it runs.
+EXPRESSION_MEMORY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
+    """``shape`` of the value: one, pair, list, none, step (of a change), turn (from, to) or expression."""
+
     kinds: frozenset[str]
     shape: str = "one"
+    takes_field: bool = False
 
 
 _ALL_KINDS = frozenset(("number", "text", "boolean", "time", "date"))
 _ORDERED = frozenset(("number", "time", "date"))
 _TEXT = frozenset(("text",))
+_NUMBER = frozenset(("number",))
 
 OPERATORS: dict[str, Operator] = {
-    "eq": Operator(_ALL_KINDS),
-    "ne": Operator(_ALL_KINDS),
-    "gt": Operator(_ORDERED),
-    "ge": Operator(_ORDERED),
-    "lt": Operator(_ORDERED),
-    "le": Operator(_ORDERED),
+    "eq": Operator(_ALL_KINDS, takes_field=True),
+    "ne": Operator(_ALL_KINDS, takes_field=True),
+    "gt": Operator(_ORDERED, takes_field=True),
+    "ge": Operator(_ORDERED, takes_field=True),
+    "lt": Operator(_ORDERED, takes_field=True),
+    "le": Operator(_ORDERED, takes_field=True),
     "between": Operator(_ORDERED, "pair"),
     "in": Operator(_ALL_KINDS - {"boolean"}, "list"),
     "not_in": Operator(_ALL_KINDS - {"boolean"}, "list"),
     "contains": Operator(_TEXT),
     "starts_with": Operator(_TEXT),
     "ends_with": Operator(_TEXT),
+    "matches": Operator(_TEXT, "expression"),
     "is_set": Operator(_ALL_KINDS, "none"),
     "is_not_set": Operator(_ALL_KINDS, "none"),
+    "rose_by": Operator(_NUMBER, "step"),
+    "fell_by": Operator(_NUMBER, "step"),
+    "changed": Operator(_ALL_KINDS, "turn"),
 }
-
-KIND_NAMES = {"number": "number", "text": "text", "boolean": "yes or no", "time": "time", "date": "date"}
-EXAMPLES = {
-    "number": "a number such as 10000",
-    "text": "a text such as “MOVING”",
-    "boolean": "true or false",
-    "time": "a time with its offset such as 2026-01-31T08:00:00Z",
-    "date": "a date such as 2026-01-31",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    subject: Subject
-    operator: str
-    value: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class All:
-    nodes: tuple["Node", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Any_:
-    nodes: tuple["Node", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    node: "Node"
-
-
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """A node that does not fit the attributes (any more): neither true nor false."""
-
-    text: str
-
-
-Node = Comparison | All | Any_ | Not | Unfit
 
 
 def operators_of(kind: str) -> list[str]:
@@ -107,7 +68,7 @@ def operators_of(kind: str) -> list[str]:
 
 def parse(pattern: Any, table: Table, *, path: str = "pattern") -> tuple[Node, dict[str, list[str]]]:
     """The tree, and what is wrong by path; a wrong node stands in the tree as ``Unfit``."""
-    reader = _Reader(table)
+    reader = Reader(table)
     node = reader.read(pattern, path, 1)
     if reader.nodes > MAX_NODES:
         message = f"A pattern has at most {MAX_NODES} conditions and groups; this one has more."
@@ -115,24 +76,10 @@ def parse(pattern: Any, table: Table, *, path: str = "pattern") -> tuple[Node, d
     return node, reader.errors
 
 
-def fields(node: Node) -> frozenset[str]:
-    """Names of the attributes that the pattern mentions."""
-    return frozenset(subject.name for subject in subjects(node))
-
-
-def subjects(node: Node) -> set[Subject]:
-    match node:
-        case Comparison():
-            return {node.subject}
-        case Not():
-            return subjects(node.node)
-        case All() | Any_():
-            return set().union(*map(subjects, node.nodes))
-    return set()
-
-
 @dataclass
-class _Reader:
+class Reader:
+    """Reads nodes and notes what is wrong by path. ``nodes`` counts them."""
+
     table: Table
     errors: dict[str, list[str]] = field(default_factory=dict)
     nodes: int = 0
@@ -151,20 +98,23 @@ class _Reader:
             return self.wrong(
                 path, f"{quoted(node)} is not a condition; an object with field, operator and value is."
             )
-        groups = [key for key in ("all", "any", "not") if key in node]
-        if not groups:
-            return self.read_comparison(node, path)
-        if len(node) > 1:
-            others = ", ".join(quoted(key) for key in list(node)[:5] if key != groups[0])
-            return self.wrong(
-                path, f"A group “{groups[0]}” stands alone in its node; {others} cannot stand beside it."
-            )
-        if groups[0] == "not":
-            return Not(self.read(node["not"], f"{path}.not", depth + 1))
-        return self.read_group(groups[0], node[groups[0]], path, depth)
+        group = next((key for key in ("all", "any", "not") if key in node), None)
+        if group is not None:
+            return self.read_group(group, node, path, depth)
+        special = next((key for key in CONDITIONS if key in node), None)
+        if special is not None:
+            return CONDITIONS[special](self, node, path, depth)
+        return self.read_comparison(node, path)
 
-    def read_group(self, name: str, items: Any, path: str, depth: int) -> Node:
-        path = f"{path}.{name}"
+    def read_group(self, name: str, node: dict[str, Any], path: str, depth: int) -> Node:
+        if len(node) > 1:
+            others = ", ".join(quoted(key) for key in list(node)[:5] if key != name)
+            return self.wrong(
+                path, f"A group “{name}” stands alone in its node; {others} cannot stand beside it."
+            )
+        items, path = node[name], f"{path}.{name}"
+        if name == "not":
+            return Not(self.read(items, path, depth + 1))
         if not isinstance(items, list) or not items:
             return self.wrong(path, f"“{name}” holds a list of one or more conditions.")
         nodes = tuple(
@@ -172,40 +122,46 @@ class _Reader:
         )
         return All(nodes) if name == "all" else Any_(nodes)
 
+    def strange(self, node: dict[str, Any], known: tuple[str, ...], path: str, what: str) -> bool:
+        """Whether it holds something that means nothing there, which is noted."""
+        for key in node:
+            if key not in known:
+                told = f"{quoted(key)} means nothing here; {what}."
+                self.wrong(f"{path}.{cut(key)}", told)
+                return True
+        return False
+
     def read_comparison(self, node: dict[str, Any], path: str) -> Node:
-        strange = [key for key in node if key not in ("field", "operator", "value")]
-        if strange:
-            known = "field, operator and value, or one of all, any and not"
-            return self.wrong(
-                f"{path}.{cut(strange[0])}",
-                f"{quoted(strange[0])} means nothing here; a condition has {known}.",
-            )
-        subject = self.read_field(node, path)
+        known = "a condition has field, operator and value, or one of all, any and not"
+        if self.strange(node, ("field", "operator", "value"), path, known):
+            return Unfit("a condition that does not fit")
+        subject = self.read_field(node.get("field"), f"{path}.field")
         operator = self.read_operator(node, path, subject)
         if subject is None or operator is None:
             return Unfit(cut(node.get("field", "a condition that does not fit")))
-        shape = OPERATORS[operator].shape
+        shape, value = OPERATORS[operator].shape, node.get("value")
         if shape == "none":
-            if node.get("value") is not None:
+            if value is not None:
                 return self.wrong(f"{path}.value", f"“{operator}” takes no value; leave it out.")
             return Comparison(subject, operator)
-        if node.get("value") is None:
+        if shape == "turn":
+            return self.read_turn(value, f"{path}.value", subject)
+        if value is None:
             return self.wrong(
                 f"{path}.value",
                 f"A value is missing; {subject.name} is compared with {EXAMPLES[subject.kind]}.",
             )
-        return self.read_value(node["value"], f"{path}.value", subject, operator, shape)
+        return self.read_value(value, f"{path}.value", subject, operator)
 
-    def read_field(self, node: dict[str, Any], path: str) -> Subject | None:
-        name = node.get("field")
+    def read_field(self, name: Any, path: str) -> Subject | None:
         if not isinstance(name, str) or not name:
-            self.wrong(f"{path}.field", "A condition names its attribute as field, such as odometer_km.")
+            self.wrong(path, "A condition names its attribute as field, such as odometer_km.")
             return None
         if name in self.table:
             return self.table[name]
         near = get_close_matches(cut(name, 100), self.table, n=3, cutoff=0.6)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; no vehicle has had it so far."
-        self.wrong(f"{path}.field", f"{quoted(name)} is not an attribute that we know{hint}")
+        self.wrong(path, f"{quoted(name)} is not an attribute that we know{hint}")
         return None
 
     def read_operator(self, node: dict[str, Any], path: str, subject: Subject | None) -> str | None:
@@ -222,11 +178,22 @@ class _Reader:
             return None
         return name
 
-    def read_value(self, value: Any, path: str, subject: Subject, operator: str, shape: str) -> Node:
+    def read_value(self, value: Any, path: str, subject: Subject, operator: str) -> Node:
+        shape = OPERATORS[operator].shape
+        if isinstance(value, dict) and OPERATORS[operator].takes_field:
+            return self.read_reference(value, path, subject, operator)
         if shape == "one":
             read = self.read_one(value, path, subject, operator)
             return Unfit(subject.name) if read is None else Comparison(subject, operator, read)
-        if shape == "pair" and (not isinstance(value, list) or len(value) != 2):
+        if shape == "step":
+            return self.read_step(value, path, subject, operator)
+        if shape == "expression":
+            return self.read_expression(value, path, subject)
+        return self.read_many(value, path, subject, operator)
+
+    def read_many(self, value: Any, path: str, subject: Subject, operator: str) -> Node:
+        is_pair = OPERATORS[operator].shape == "pair"
+        if is_pair and (not isinstance(value, list) or len(value) != 2):
             return self.wrong(
                 path,
                 f"“between” takes a list of two values, the least and the most; {quoted(value)} is none.",
@@ -236,12 +203,72 @@ class _Reader:
         items = [self.read_one(item, f"{path}[{i}]", subject, operator) for i, item in enumerate(value)]
         if any(item is None for item in items):
             return Unfit(subject.name)
-        if shape == "pair" and items[0] > items[1]:
+        if is_pair and items[0] > items[1]:
             return self.wrong(
                 path,
                 f"“between” begins with the least value; {quoted(value[0])} is more than {quoted(value[1])}.",
             )
         return Comparison(subject, operator, tuple(items))
+
+    def read_reference(self, value: dict[str, Any], path: str, subject: Subject, operator: str) -> Node:
+        """Another attribute of the same kind, as the vehicle's own limit."""
+        if self.strange(value, ("field", "plus"), path, "another attribute is given by its field and a plus"):
+            return Unfit(subject.name)
+        other = self.read_field(value.get("field"), f"{path}.field")
+        if other is None:
+            return Unfit(subject.name)
+        if other.kind != subject.kind:
+            told = (
+                f"{other.name} is a {KIND_NAMES[other.kind]} and {subject.name} a {KIND_NAMES[subject.kind]}"
+            )
+            return self.wrong(f"{path}.field", f"{told}; they cannot be compared.")
+        plus = value.get("plus")
+        if plus is not None and (read_value(plus, "number") is None or subject.kind != "number"):
+            return self.wrong(f"{path}.plus", f"{quoted(plus)} cannot be added; a number to a number can.")
+        return Comparison(subject, operator, Reference(other, plus or 0))
+
+    def read_step(self, value: Any, path: str, subject: Subject, operator: str) -> Node:
+        read = read_value(value, "number")
+        if read is None or read < 0:
+            told = f"{quoted(value)} is no step; {subject.name} rises or falls by a number of 0 or more."
+            return self.wrong(path, told)
+        return Change(subject, operator, read)
+
+    def read_turn(self, value: Any, path: str, subject: Subject) -> Node:
+        """``{"from": …, "to": …}``, either left out, or no value at all."""
+        if value is None:
+            return Change(subject, "changed", (None, None))
+        if not isinstance(value, dict) or not value:
+            return self.wrong(path, "“changed” takes {“from”: a value, “to”: a value}, or no value.")
+        if self.strange(value, ("from", "to"), path, "a change has from and to"):
+            return Unfit(subject.name)
+        ends = []
+        for name in ("from", "to"):
+            given = value.get(name)
+            ends.append(
+                None if given is None else self.read_one(given, f"{path}.{name}", subject, "eq"),
+            )
+        if any(
+            end is None and value.get(name) is not None
+            for end, name in zip(ends, ("from", "to"), strict=True)
+        ):
+            return Unfit(subject.name)
+        return Change(subject, "changed", tuple(ends))
+
+    def read_expression(self, value: Any, path: str, subject: Subject) -> Node:
+        if (
+            not isinstance(value, str)
+            or not 1 <= len(value) <= MAX_EXPRESSION
+            or read_value(value, "text") is None
+        ):
+            told = f"A regular expression is a text of 1 to {MAX_EXPRESSION} characters; {quoted(value)} is none."
+            return self.wrong(path, told)
+        try:
+            compile_expression(value)
+        except re2.error as error:
+            told = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+            return self.wrong(path, f"{quoted(value)} is no regular expression (RE2): {cut(told, 200)}.")
+        return Comparison(subject, "matches", value)
 
     def read_one(self, value: Any, path: str, subject: Subject, operator: str) -> Any:
         read = read_value(value, subject.kind)
@@ -262,82 +289,21 @@ class _Reader:
             return None
         return read
 
-
-def text_fault(value: str) -> str:
-    if value == "":
-        return "An empty text matches nothing that we store; use is_not_set for what has no value."
-    if len(value) > MAX_TEXT:
-        return f"A text has at most {MAX_TEXT:,} characters; this one has {len(value):,}."
-    return f"{quoted(value)} holds a character that cannot be stored, such as NUL or half a surrogate pair."
-
-
-def is_storable(text: str) -> bool:
-    return "\x00" not in text and not any(unicodedata.category(letter) == "Cs" for letter in text)
-
-
-def read_value(value: Any, kind: str) -> Any:
-    """The value as it is compared; None where it is not of this kind."""
-    if kind == "number":
-        # Not-a-number fails this comparison as well as what is too large.
-        return value if type(value) in (int, float) and abs(value) <= MAX_NUMBER else None
-    if kind == "boolean":
-        return value if type(value) is bool else None
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT or not is_storable(value):
-        return None
-    return AS_KIND[kind](value)
-
-
-def _as_number(value: Any) -> Any:
-    return value if type(value) is float or type(value) is int else None
-
-
-def _as_boolean(value: Any) -> Any:
-    return value if type(value) is bool else None
-
-
-def _as_text(value: Any) -> Any:
-    if value is None or type(value) is str:
-        return value
-    return str(value)
-
-
-def _as_time(value: Any) -> datetime | None:
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return moment.astimezone(UTC) if moment.tzinfo else None
-    except (ValueError, TypeError, OverflowError):
+    def number(
+        self, node: dict[str, Any], name: str, path: str, *, least: float, most: float
+    ) -> float | None:
+        """A number between bounds, or None with what is wrong noted."""
+        value = node.get(name)
+        if type(value) in (int, float) and least <= value <= most:  # type: ignore[operator]
+            return value
+        given = "It is missing" if value is None else f"{quoted(value)} is none"
+        self.wrong(f"{path}.{name}", f"“{name}” is a number from {least:,g} to {most:,.12g}; {given}.")
         return None
 
 
-def _as_date(value: Any) -> str | None:
-    """ISO text: it sorts as the dates do."""
-    try:
-        return value.isoformat() if isinstance(value, date) else date.fromisoformat(value).isoformat()
-    except (ValueError, TypeError):
-        return None
-
-
-AS_KIND: dict[str, Callable[[Any], Any]] = {
-    "number": _as_number,
-    "boolean": _as_boolean,
-    "text": _as_text,
-    "time": _as_time,
-    "date": _as_date,
-}
-
-
-def cut(value: Any, length: int = 50) -> str:
-    """The value as text that any message and any JSON can carry."""
-    if isinstance(value, int) and abs(value) > MAX_NUMBER:
-        return "a very large number"
-    text = value if isinstance(value, str) else repr(value)
-    text = text.encode("utf-8", "replace").decode().replace("\x00", "�")
-    return text if len(text) <= length else f"{text[: length - 1]}…"
-
-
-def quoted(value: Any) -> str:
-    if value is None or value is True or value is False:
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list | dict):
-        return "A list" if isinstance(value, list) else "An object"
-    return f"“{cut(value)}”"
+def compile_expression(text: str) -> Any:
+    """A regular expression whose time is in proportion to the text's length (RE2). Raises re2.error."""
+    options = re2.Options()
+    options.max_mem = EXPRESSION_MEMORY
+    options.log_errors = False
+    return re2.compile(text, options)

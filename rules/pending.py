@@ -1,7 +1,7 @@
 """Change batches that are not done, as the rules read them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from django.db import connection
 
 from rules.running import RunningRule
 from rules.scope import SCOPE_FIELDS
+from vehicle_management.changes import RECORDED_AT_FIELD
 
 MOST_VEHICLES = 20_000
 MOST_BATCHES = 2_000
@@ -21,10 +22,10 @@ Side = Sequence[Sequence[Any]]
 
 @dataclass
 class Batch:
-    """A change batch; ``old`` and ``new`` are read only where a vehicle changed more than once.
+    """A change batch, with the values before and after of each of its vehicles.
 
-    ``is_first``: the first status of vehicles that the same transaction created, in a batch before.
-    ``is_walked``: it was walked back over, so that it can be replayed value by value.
+    ``is_first``: the first status of vehicles that the same transaction created, in a batch before. ``asked`` holds
+    by position the rules that have to be asked.
     """
 
     pk: int
@@ -32,10 +33,10 @@ class Batch:
     vehicles: list[int]
     created_at: datetime | None = None
     is_first: bool = False
-    is_walked: bool = False
     old: Side | None = None
     new: Side | None = None
-    rules: list[RunningRule] = field(default_factory=list)
+    asked: Sequence[Collection[RunningRule]] = ()
+    columns: list[tuple[int, str]] | None = None
 
     @cached_property
     def creates(self) -> bool:
@@ -49,6 +50,11 @@ class Batch:
     @cached_property
     def moves_scope(self) -> bool:
         return not SCOPE_FIELDS.isdisjoint(self.fields)
+
+    @cached_property
+    def is_report(self) -> bool:
+        """It says how vehicles are, and not what they are."""
+        return any(name == RECORDED_AT_FIELD or name.startswith("status.") for name in self.fields)
 
 
 def pending_batches(lane: int) -> list[int]:
@@ -76,29 +82,24 @@ def mark_done(pks: list[int]) -> None:
 
 
 def load_batches(pks: list[int]) -> list[Batch]:
+    """With their values, but for those of batches that begin, which have none (or need none)."""
     query = """
         SELECT id, fields, vehicles, created_at,
-               old IS NULL AND fields <> '{}' AND NOT 'vehicle_id' = ANY(fields)
+               old IS NULL AND fields <> '{}' AND NOT 'vehicle_id' = ANY(fields),
+               CASE WHEN NOT 'vehicle_id' = ANY(fields) THEN old::text END,
+               CASE WHEN NOT 'vehicle_id' = ANY(fields) THEN new::text END
         FROM vehicle_management_changebatch WHERE id = ANY(%s) ORDER BY id
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [pks])
-        return [Batch(pk, tuple(fields), *rest) for pk, fields, *rest in cursor.fetchall()]
+        return [_loaded(*row) for row in cursor]
 
 
-def load_sides(batches: Iterable[Batch]) -> None:
-    """Read the old and new values of these batches; what begins has no old ones, and needs no new ones."""
-    held = {batch.pk: batch for batch in batches}
-    query = """
-        SELECT id, old::text, new::text FROM vehicle_management_changebatch
-        WHERE id = ANY(%s) AND old IS NOT NULL AND NOT 'vehicle_id' = ANY(fields)
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(query, [list(held)])
-        for pk, old, new in cursor:
-            held[pk].old, held[pk].new = orjson.loads(old), orjson.loads(new or "[]")
-    for batch in held.values():
-        batch.is_walked = True
+def _loaded(
+    pk: int, fields: list[str], vehicles: list[int], at: datetime, is_first: bool, old: str, new: str
+) -> Batch:
+    before, after = (orjson.loads(side) if side else None for side in (old, new))
+    return Batch(pk, tuple(fields), vehicles, at, is_first, before, after)
 
 
 def pending_since(

@@ -1,6 +1,5 @@
 """The enabled rules as they run: compiled once, kept until anything that they depend on changes."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,10 +9,12 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import Fleet
-from rules.matching import Test, compile_pattern
+from rules.index import Index
+from rules.machine import Machine, Terms
 from rules.models import Rule
-from rules.patterns import Node, parse, subjects
-from rules.scope import SCOPE_FIELDS, Scope, Watches, scopes_of
+from rules.nodes import Due, During, Silent
+from rules.patterns import parse
+from rules.scope import Scope, Watches, scopes_of
 from rules.table import attribute_table
 
 # One row that differs whenever rules, their makers' rights, the fleets or the attributes' types differ.
@@ -31,25 +32,59 @@ SELECT
 """
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class RunningRule:
+    """An enabled rule. ``raises`` is its action *raise alert*, where it has one."""
+
     pk: int
     name: str
     version: int
     epoch: int
     started_at: datetime
     skip_current: bool
+    lateness_s: int
+    cooldown_s: int
+    per_day: int | None
+    pattern: Any
     actions: list[dict[str, Any]]
     scope: Scope
-    node: Node
-    test: Test
+    machine: Machine
     watches: Watches
-    keys: frozenset[str]
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        return self.machine.keys
+
+    @cached_property
+    def raises(self) -> dict[str, Any] | None:
+        return next((action for action in self.actions if action["type"] == "raise_alert"), None)
+
+    @cached_property
+    def is_limited(self) -> bool:
+        """Whether what it does for one vehicle depends on what it did for others."""
+        return bool(self.cooldown_s) or self.per_day is not None
+
+    @cached_property
+    def goes_by_clock(self) -> bool:
+        return bool(self.lateness_s) or self.machine.goes_by_time
+
+    @cached_property
+    def silences_s(self) -> list[float]:
+        return [node.seconds for node in self.machine.nodes if isinstance(node, Silent)]
+
+    @cached_property
+    def asks_all(self) -> bool:
+        """Whether time may make it true of any vehicle, whatever is known of it."""
+        return any(isinstance(node, During | Due) for node in self.machine.nodes)
+
+    @cached_property
+    def counts_services(self) -> bool:
+        return any(isinstance(node, Due) for node in self.machine.nodes)
 
     def cares_for(self, fields: frozenset[str]) -> bool:
         """Whether a change of these fields may change the pattern's truth or the scope."""
         if not fields:
-            return bool(self.scope.tasks)
+            return bool(self.scope.tasks) or self.counts_services
         if "vehicle_id" in fields or "deleted_at" in fields or not self.keys.isdisjoint(fields):
             return True
         moved = "fleet" in fields and (self.scope.depends_on_fleet or "fleet_id" in self.keys)
@@ -58,33 +93,36 @@ class RunningRule:
 
 @dataclass
 class RuleBook:
-    """Every enabled rule, and which of them a change of certain fields concerns."""
+    """Every enabled rule; ``prompt`` ones act at once, ``late`` ones wait for late readings."""
 
     rules: dict[int, RunningRule] = field(default_factory=dict)
     fleet_ids: dict[int, str] = field(default_factory=dict)
     moved: list[tuple[int, str]] = field(default_factory=list)
-    _concerned: dict[tuple[str, ...], list[RunningRule]] = field(default_factory=dict)
-
-    def concerned(self, fields: tuple[str, ...]) -> list[RunningRule]:
-        if fields not in self._concerned:
-            if len(self._concerned) > 10_000:
-                self._concerned.clear()
-            self._concerned[fields] = self._find(frozenset(fields))
-        return self._concerned[fields]
-
-    def _find(self, fields: frozenset[str]) -> list[RunningRule]:
-        if not fields or "vehicle_id" in fields or not SCOPE_FIELDS.isdisjoint(fields):
-            return [rule for rule in self.rules.values() if rule.cares_for(fields)]
-        found = {rule.pk: rule for name in fields for rule in self._by_key.get(name, ())}
-        return list(found.values())
 
     @cached_property
-    def _by_key(self) -> dict[str, list[RunningRule]]:
-        index: dict[str, list[RunningRule]] = defaultdict(list)
-        for rule in self.rules.values():
-            for key in rule.keys:
-                index[key].append(rule)
+    def prompt(self) -> list[RunningRule]:
+        return [rule for rule in self.rules.values() if not rule.lateness_s]
+
+    @cached_property
+    def late(self) -> list[RunningRule]:
+        return [rule for rule in self.rules.values() if rule.lateness_s]
+
+    @cached_property
+    def by_clock(self) -> list[RunningRule]:
+        return [rule for rule in self.rules.values() if rule.goes_by_clock]
+
+    @cached_property
+    def index(self) -> Index[RunningRule]:
+        index: Index[RunningRule] = Index()
+        for rule in self.prompt:
+            index.add(rule, rule.machine.trees)
+        index.sort()
         return index
+
+    def concerned(self, fields: Iterable[str]) -> list[RunningRule]:
+        """The prompt rules to ask of a batch that begins or nudges vehicles, or moves them between scopes."""
+        changed = frozenset(fields)
+        return [rule for rule in self.prompt if rule.cares_for(changed)]
 
 
 _kept: dict[str, tuple[Any, RuleBook]] = {}
@@ -125,8 +163,6 @@ def load_book(rules: Iterable[Rule]) -> RuleBook:
 
 
 def _running(rule: Rule, scope: Scope, table: Any) -> RunningRule:
-    # An attribute's type may have changed since the pattern was saved: what no longer fits is unknown.
-    node, _errors = parse(rule.pattern, table)
     return RunningRule(
         pk=rule.pk,
         name=rule.name,
@@ -134,10 +170,19 @@ def _running(rule: Rule, scope: Scope, table: Any) -> RunningRule:
         epoch=rule.epoch,
         started_at=rule.started_at,
         skip_current=rule.skip_current,
+        lateness_s=rule.lateness_s,
+        cooldown_s=rule.cooldown_rule_s,
+        per_day=rule.per_day_rule,
+        pattern=rule.pattern,
         actions=rule.actions,
         scope=scope,
-        node=node,
-        test=compile_pattern(node),
+        machine=machine_of(rule, table),
         watches=scope.watcher(),
-        keys=frozenset(key for subject in subjects(node) for key in subject.keys),
     )
+
+
+def machine_of(rule: Rule, table: Any) -> Machine:
+    """An attribute's type may have changed since the pattern was saved: what no longer fits is unknown."""
+    node, _errors = parse(rule.pattern, table)
+    clear = parse(rule.clear, table)[0] if rule.clear is not None else None
+    return Machine(node, clear, Terms(rule.repeat_s, rule.cooldown_s, rule.per_day))

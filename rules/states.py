@@ -1,70 +1,159 @@
 """Rows of RuleState and RuleScan, read and written by the thousand."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+import orjson
 from django.db import connection
 
+from rules.machine import State
 from rules.models import RuleScan
+from rules.moments import ms_of, time_of
+from rules.running import RunningRule
+
+Pair = tuple[int, int]
+# What is stored of a state: whether it is true, since when, what it remembers, and what it waits for.
+Row = tuple[bool, int | None, bytes, bool, int | None]
 
 
-def load_true(vehicles: Iterable[int], epochs: Mapping[int, int] | None) -> dict[int, set[int]]:
-    """By rule, those of ``vehicles`` for which it is true; ``epochs`` None: of any rule and epoch."""
-    query = "SELECT rule_id, vehicle_id, epoch FROM rules_rulestate WHERE vehicle_id = ANY(%s)"
-    found: dict[int, set[int]] = defaultdict(set)
+@dataclass
+class States:
+    """What rules remember of vehicles, by rule and vehicle; ``late_wakes`` are those of rules that wait."""
+
+    rules: Mapping[int, RunningRule] = field(default_factory=dict)
+    late_wakes: dict[Pair, int | None] = field(default_factory=dict)
+    _held: dict[Pair, State] = field(default_factory=dict)
+    _stored: dict[Pair, Row] = field(default_factory=dict)
+    _touched: set[Pair] = field(default_factory=set)
+
+    def get(self, rule: int, vehicle: int) -> State | None:
+        return self._held.get((rule, vehicle))
+
+    def begin(self, rule: int, vehicle: int) -> State:
+        """What is remembered, to be changed; nothing yet where there is no row."""
+        state = self._held.get((rule, vehicle))
+        if state is None:
+            state = self._held[rule, vehicle] = State()
+        self._touched.add((rule, vehicle))
+        return state
+
+    def forget(self, rule: int, vehicle: int) -> None:
+        self._held.pop((rule, vehicle), None)
+        self._touched.add((rule, vehicle))
+
+    def changes(self) -> dict[Pair, Row | None]:
+        """What differs from what is stored, in the order of vehicles; None: nothing is remembered any more."""
+        moved: dict[Pair, Row | None] = {}
+        for pair in sorted(self._touched, key=lambda pair: (pair[1], pair[0])):
+            row = self._row(pair)
+            if row != self._stored.get(pair):
+                moved[pair] = row
+        return moved
+
+    def hold(self, pair: Pair, state: State) -> None:
+        """As it is stored."""
+        self._held[pair] = state
+        row = self._row(pair)
+        if row is not None:
+            self._stored[pair] = row
+
+    def _row(self, pair: Pair) -> Row | None:
+        state = self._held.get(pair)
+        if state is None or (state.is_empty and pair not in self.late_wakes):
+            return None
+        rule = self.rules[pair[0]]
+        attentive = rule.machine.attends(state) or (state.is_true and rule.raises is not None)
+        wake = self.late_wakes[pair] if pair in self.late_wakes else rule.machine.wakes_at(state)
+        return (state.is_true, state.since, orjson.dumps(state.memory), attentive, wake)
+
+
+def load_states(vehicles: Iterable[int], rules: Iterable[RunningRule]) -> States:
+    """What these rules, as they are, remember of these vehicles."""
+    by_pk = {rule.pk: rule for rule in rules}
+    states = States(by_pk)
+    query = """
+        SELECT rule_id, vehicle_id, epoch, is_true, since, memory::text, wake_at
+        FROM rules_rulestate WHERE vehicle_id = ANY(%s) AND rule_id = ANY(%s)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(vehicles), list(by_pk)])
+        for rule, vehicle, epoch, is_true, since, memory, wake_at in cursor:
+            if by_pk[rule].epoch != epoch:
+                continue
+            if by_pk[rule].lateness_s:
+                states.late_wakes[rule, vehicle] = ms_of(wake_at)
+            state = State(is_true, ms_of(since), orjson.loads(memory) if memory else {})
+            states.hold((rule, vehicle), state)
+    return states
+
+
+def attentive_rules(vehicles: Iterable[int], rules: Collection[RunningRule]) -> dict[int, set[RunningRule]]:
+    """By vehicle, the rules that want to see whatever it reports."""
+    by_pk = {rule.pk: rule for rule in rules}
+    query = "SELECT vehicle_id, rule_id, epoch FROM rules_rulestate WHERE attentive AND vehicle_id = ANY(%s)"
+    found: dict[int, set[RunningRule]] = defaultdict(set)
     with connection.cursor() as cursor:
         cursor.execute(query, [list(vehicles)])
-        for rule, vehicle, epoch in cursor:
-            if epochs is None or epochs.get(rule) == epoch:
-                found[rule].add(vehicle)
+        for vehicle, rule, epoch in cursor:
+            if rule in by_pk and by_pk[rule].epoch == epoch:
+                found[vehicle].add(by_pk[rule])
     return found
 
 
-def vehicles_of_open_tasks(rules: list[int], vehicles: Iterable[int]) -> dict[int, frozenset[int]]:
-    """By rule, those of ``vehicles`` on which it has an open task."""
-    if not rules:
-        return {}
-    query = """
-        SELECT held.rule_id, array_agg(task.vehicle_id) FROM rules_rule_tasks held
-        JOIN task_management_task task ON task.id = held.task_id
-        WHERE held.rule_id = ANY(%s) AND task.vehicle_id = ANY(%s)
-          AND task.status = 'created' AND task.deleted_at IS NULL
-        GROUP BY held.rule_id
-    """
+def rules_remembering(vehicles: Iterable[int]) -> set[int]:
+    """Rules of any epoch that remember something of these vehicles."""
+    query = "SELECT DISTINCT rule_id FROM rules_rulestate WHERE vehicle_id = ANY(%s)"
     with connection.cursor() as cursor:
-        cursor.execute(query, [rules, list(vehicles)])
-        return {rule: frozenset(found) for rule, found in cursor.fetchall()}
+        cursor.execute(query, [list(vehicles)])
+        return {rule for (rule,) in cursor}
 
 
-def store_moves(moves: Mapping[tuple[int, int], bool], epochs: Mapping[int, int]) -> None:
-    """Write what became true and forget what did not stay so."""
-    true = sorted(key for key, is_true in moves.items() if is_true)
-    false = [key for key, is_true in moves.items() if not is_true]
+def store_states(changes: Mapping[Pair, Row | None], epochs: Mapping[int, int]) -> None:
+    """Write what is remembered now, and forget the rest."""
+    kept = {pair: row for pair, row in changes.items() if row is not None}
+    gone = [pair for pair, row in changes.items() if row is None]
     with connection.cursor() as cursor:
-        if false:
-            _forget(cursor, false)
-        if true:
-            _remember(cursor, true, epochs)
+        if gone:
+            _forget(cursor, gone)
+        if kept:
+            _remember(cursor, kept, epochs)
 
 
-def _remember(cursor: object, keys: list[tuple[int, int]], epochs: Mapping[int, int]) -> None:
+def _remember(cursor: Any, kept: Mapping[Pair, Row], epochs: Mapping[int, int]) -> None:
     # A row of an earlier epoch counts for nothing and is taken over.
     query = """
-        INSERT INTO rules_rulestate (vehicle_id, rule_id, epoch, since, is_true, attentive)
-        SELECT vehicle, rule, epoch, now(), TRUE, FALSE
-        FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS t(vehicle, rule, epoch)
-        ON CONFLICT (rule_id, vehicle_id) DO UPDATE SET epoch = EXCLUDED.epoch, since = EXCLUDED.since
+        INSERT INTO rules_rulestate (vehicle_id, rule_id, epoch, is_true, since, memory, attentive, wake_at)
+        SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::boolean[], %s::timestamptz[],
+                             %s::jsonb[], %s::boolean[], %s::timestamptz[])
+        ON CONFLICT (rule_id, vehicle_id) DO UPDATE SET epoch = EXCLUDED.epoch, is_true = EXCLUDED.is_true,
+            since = EXCLUDED.since, memory = EXCLUDED.memory, attentive = EXCLUDED.attentive,
+            wake_at = EXCLUDED.wake_at
     """
-    vehicles, rules = [pk for pk, _ in keys], [rule for _, rule in keys]
-    cursor.execute(query, [vehicles, rules, [epochs[rule] for rule in rules]])  # type: ignore[attr-defined]
+    cursor.execute(query, list(map(list, zip(*_columns(kept, epochs), strict=True))))
 
 
-def _forget(cursor: object, keys: list[tuple[int, int]]) -> None:
+def _columns(kept: Mapping[Pair, Row], epochs: Mapping[int, int]) -> Iterator[tuple[Any, ...]]:
+    for (rule, vehicle), (is_true, since, memory, attentive, wake) in kept.items():
+        yield (
+            vehicle,
+            rule,
+            epochs[rule],
+            is_true,
+            None if since is None else time_of(since),
+            None if memory == b"{}" else memory.decode(),
+            attentive,
+            None if wake is None else time_of(wake),
+        )
+
+
+def _forget(cursor: Any, pairs: list[Pair]) -> None:
     query = """
         DELETE FROM rules_rulestate state USING unnest(%s::bigint[], %s::bigint[]) AS t(vehicle, rule)
         WHERE state.vehicle_id = t.vehicle AND state.rule_id = t.rule
     """
-    cursor.execute(query, [[pk for pk, _ in keys], [rule for _, rule in keys]])  # type: ignore[attr-defined]
+    cursor.execute(query, [[pk for _, pk in pairs], [rule for rule, _ in pairs]])
 
 
 def cursors_of(lane: int, epochs: Mapping[int, int]) -> dict[int, int]:

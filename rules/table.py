@@ -4,7 +4,7 @@ Values are named as change batches name them: ``odometer_km`` is ``status.odomet
 is ``status.tyre_wear`` or, where the status has none, ``attributes.tyre_wear``.
 """
 
-from rules.patterns import Subject
+from rules.nodes import Subject
 from vehicle_management.attributes import STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
 from vehicle_management.registry import kinds
 

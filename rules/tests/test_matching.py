@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.matching import compile_pattern
-from rules.patterns import Subject, parse
-from rules.state import Edge, edge
+from rules.machine import Kind, Machine, Report, State
+from rules.matching import Moment, compile_pattern
+from rules.nodes import Subject
+from rules.patterns import parse
 from rules.wording import explain, sentence
 
 TABLE = {
@@ -124,7 +125,7 @@ def oracle(node, held):
 def test_it_agrees_with_the_oracle(pattern, held):
     node, errors = parse(pattern, TABLE)
     assert errors == {}
-    assert compile_pattern(node)(held) is oracle(pattern, held)
+    assert compile_pattern(node)(Moment(held)) is oracle(pattern, held)
 
 
 @given(pattern=patterns, held=values)
@@ -132,12 +133,16 @@ def test_whatever_is_true_explains_itself(pattern, held):
     node, _ = parse(pattern, TABLE)
     assert sentence(node).startswith("When ")
     if oracle(pattern, held):
-        assert " was " in explain(node, held)
+        assert " was " in explain(node, Moment(held))
 
 
 def test_times_are_compared_as_moments():
     pattern = {"field": "checked_at", "operator": "gt", "value": "2026-01-31T10:00:00+02:00"}
-    test = compile_pattern(parse(pattern, TABLE)[0])
+    compiled = compile_pattern(parse(pattern, TABLE)[0])
+
+    def test(values):
+        return compiled(Moment(values))
+
     assert test({"status.checked_at": "2026-01-31T08:00:01Z"}) is True
     assert test({"status.checked_at": "2026-01-31T09:59:59+02:00"}) is False
     assert test({"attributes.checked_at": datetime(2026, 1, 31, 9, tzinfo=UTC).isoformat()}) is True
@@ -148,7 +153,7 @@ def test_times_are_compared_as_moments():
 def test_a_pattern_that_no_longer_fits_is_unknown():
     node, errors = parse({"any": [{"field": "gone", "operator": "eq", "value": 1}]}, TABLE)
     assert errors
-    assert compile_pattern(node)({"status.speed_kmh": 1}) is None
+    assert compile_pattern(node)(Moment({"status.speed_kmh": 1})) is None
     assert sentence(node) == "When gone is not known any more"
 
 
@@ -168,16 +173,21 @@ TRUE, FALSE, UNKNOWN = True, False, None
     ],
 )
 def test_it_fires_when_it_becomes_true_and_again_only_after_it_was_false(truths, fired):
-    was_true, count = False, 0
-    for truth in truths:
-        step = edge(truth, was_true=was_true)
-        count += step is Edge.FIRE
-        was_true = {Edge.FIRE: True, Edge.CLEAR: False}.get(step, was_true)
+    machine = Machine(parse({"field": "leased", "operator": "eq", "value": True}, TABLE)[0])
+    state, count = State(), 0
+    for at, truth in enumerate(truths):
+        steps = machine.see(state, seen({"status.leased": truth}, at))
+        count += sum(step.kind is Kind.FIRE for step in steps)
     assert count == fired
 
 
-def test_leaving_the_scope_clears_and_skipping_enters_without_firing():
-    assert edge(None, was_true=True, watched=False) is Edge.CLEAR
-    assert edge(None, was_true=False, watched=False) is Edge.STAY
-    assert edge(True, was_true=False, skip=True) is Edge.ENTER
-    assert edge(True, was_true=True, skip=True) is Edge.STAY
+def test_skipping_enters_without_firing():
+    machine, state = Machine(parse({"field": "leased", "operator": "eq", "value": True}, TABLE)[0]), State()
+    assert machine.see(state, seen({"status.leased": True}, 1, skip=True)) == []
+    assert state.is_true
+    steps = machine.see(state, seen({"status.leased": False}, 2))
+    assert [step.kind for step in steps] == [Kind.CLEAR]
+
+
+def seen(values, at, **others):
+    return Report(values, values, at=at, heard=at, heard_before=None, **others)

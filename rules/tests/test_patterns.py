@@ -1,6 +1,7 @@
 import pytest
 
-from rules.patterns import MAX_DEPTH, Subject, operators_of, parse
+from rules.nodes import Subject
+from rules.patterns import MAX_DEPTH, operators_of, parse
 
 TABLE = {
     "odometer_km": Subject("odometer_km", "number", ("status.odometer_km",)),
@@ -60,7 +61,7 @@ def test_an_unknown_field_is_met_with_near_names():
         (over(True), "pattern.value"),
         (over(float("nan")), "pattern.value"),
         (over(10**400), "pattern.value"),
-        (over({}), "pattern.value"),
+        (over({}), "pattern.value.field"),
         (over("x", operator="contains"), "pattern.operator"),
         (over("", field="plate", operator="eq"), "pattern.value"),
         (over("a\x00", field="plate", operator="eq"), "pattern.value"),
@@ -120,6 +121,6 @@ def test_size_is_limited():
 
 
 def test_operators_fit_their_kind():
-    assert operators_of("boolean") == ["eq", "ne", "is_set", "is_not_set"]
+    assert operators_of("boolean") == ["eq", "ne", "is_set", "is_not_set", "changed"]
     assert "contains" in operators_of("text")
     assert "gt" not in operators_of("text")

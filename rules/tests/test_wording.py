@@ -1,6 +1,8 @@
 import pytest
 
-from rules.patterns import Subject, parse
+from rules.matching import Moment
+from rules.nodes import Subject
+from rules.patterns import parse
 from rules.texts import fill, fill_line, texts_of
 from rules.wording import explain, sentence, shown
 
@@ -55,7 +57,7 @@ def test_a_pattern_is_told_as_a_sentence(pattern, told):
     ],
 )  # fmt: skip
 def test_a_firing_tells_what_made_it_true(pattern, told):
-    assert explain(tree(pattern), HELD) == told
+    assert explain(tree(pattern), Moment(HELD)) == told
 
 
 def test_numbers_are_shown_as_people_write_them():
