@@ -93,7 +93,7 @@ def _log() -> list[dict[str, Any]]:
 def _create_task() -> list[dict[str, Any]]:
     at = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ")
     at = at if "." in at else "fleet.example"
-    person = {"placeholder": f"person@{at}", "list": "rule-people", "placeholders": False}
+    person: dict[str, Any] = {"placeholder": f"person@{at}", "list": "rule-people", "placeholders": False}
     return [
         _field("title", _("Title"), required=True, placeholder=_("Service $vehicle_id")),
         _field("description", _("Description"), "long"),
@@ -115,7 +115,7 @@ def _close_task() -> list[dict[str, Any]]:
 def _alert() -> list[dict[str, Any]]:
     severities = {"LOW": _("low"), "MEDIUM": _("medium"), "HIGH": _("high"), "CRITICAL": _("critical")}
     shown = [(name, severities.get(name, name)) for name in SEVERITIES]
-    capitals = {"placeholders": False, "placeholder": "OVERSPEED", "kind": "name"}
+    capitals: dict[str, Any] = {"placeholders": False, "placeholder": "OVERSPEED", "kind": "name"}
     return [
         _field("alert_type", _("Type"), width=7, required=True, **capitals),
         _field("severity", _("Severity"), "choice", 5, required=True, choices=shown),
@@ -139,7 +139,7 @@ def _webhook() -> list[dict[str, Any]]:
 
 
 def _publish() -> list[dict[str, Any]]:
-    channel = {"placeholders": False, "placeholder": "workshop.jobs"}
+    channel: dict[str, Any] = {"placeholders": False, "placeholder": "workshop.jobs"}
     return [
         _field("channel", _("Channel"), width=5, required=True, **channel),
         _field("message", _("Message"), width=7, required=True, placeholder=_("$vehicle_id is due")),

@@ -7,7 +7,7 @@ from accounts.people import assignable_people
 from dashboard import units
 from dashboard.picks import customer_text
 from dashboard.rule_action_fields import ACTION_ICONS, action_kinds, recipients
-from dashboard.rule_words import kind_names, operator_labels, words
+from dashboard.rule_editor_words import kind_names, operator_labels, words
 from rules.models import Rule
 from rules.patterns import operators_of
 from rules.table import attribute_table
@@ -53,7 +53,7 @@ def editor_data(rule: Told, labels: Told, etag: str, me: User) -> Told:
 def _seen_by(me: User, rule_id: int | None) -> Told:
     people = assignable_people(me).order_by("email")[:MOST_PEOPLE]
     fleets = Fleet.objects.visible_to(me)[:MOST_FLEETS]
-    rules = Rule.objects.visible_to(me).exclude(pk=rule_id).order_by("name")[:MOST_RULES]
+    rules = Rule.objects.visible_to(me).exclude(pk=rule_id or 0).order_by("name")[:MOST_RULES]
     return {
         "people": [(person.email, person.name) for person in people],
         "fleets": [(fleet.fleet_id, fleet.fleet_name or fleet.fleet_id) for fleet in fleets],
@@ -66,7 +66,8 @@ def positions_seen_by(me: User) -> list[tuple[float, float, str]]:
     """Where some of the vehicles are: on the map of a place they say where one is."""
     placed = VehicleStatus.objects.visible_to(me).filter(latitude__isnull=False, longitude__isnull=False)
     found = placed.order_by("pk")[:MOST_POSITIONS]
-    return list(found.values_list("latitude", "longitude", "vehicle__vehicle_id"))
+    told = found.values_list("latitude", "longitude", "vehicle__vehicle_id")
+    return [(float(latitude or 0), float(longitude or 0), name) for latitude, longitude, name in told]
 
 
 def fields(me: User) -> list[Told]:
