@@ -117,14 +117,19 @@ def _run_staying(most: int) -> int:
         )
         numbers = numbers_of(actions) if actions else {}
         tries = [one for action in actions if (one := _try(Try(action, numbers[action.pk])))]
-        FiringAction.objects.bulk_update(actions, NOTED)
         ActionAttempt.objects.bulk_create(map(row_of, tries))
     _count(actions)
     return len(actions)
 
 
 def _try(one: Try) -> Try | None:
-    """None where it had to wait for another action, which is no attempt."""
+    """None where it had to wait for another action, which is no attempt. Noted at once: the next one may ask."""
+    tried = _run(one)
+    one.action.save(update_fields=NOTED)
+    return tried
+
+
+def _run(one: Try) -> Try | None:
     one.action.attempts += 1
     try:
         with transaction.atomic():
