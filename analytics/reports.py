@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.db.models import Count
 
 from accounts.actors import Actor
 from accounts.models import Fleet
+from alerts.models import Alert
 from api_pattern.streaming import safe_cell
 from telemetry.spans import series_of, sums_of
 from vehicle_management.models import Vehicle
@@ -34,7 +36,7 @@ def metrics_of(vehicle: Vehicle, start: datetime, end: datetime) -> dict[str, An
         "avg_engine_temp_c": _mean(sums, "temp"),
         "max_engine_temp_c": _rounded(sums.get("temp_max")),
         "total_distance_km": distance_km(sums),
-        "alert_count": 0,
+        "alert_count": _raised([vehicle.pk], start, end).get(vehicle.pk, 0),
     }
 
 
@@ -61,17 +63,20 @@ def performance_of(fleet: Fleet, start: datetime, end: datetime, seen_by: Actor)
     seen = Vehicle.objects.visible_to(seen_by).filter(fleet=fleet)
     vehicles = dict(seen.order_by("vehicle_id").values_list("pk", "vehicle_id"))
     sums = sums_of(list(vehicles), start, end)
-    told = [_performance(vehicle_id, sums.get(pk, {})) for pk, vehicle_id in vehicles.items()]
+    alerts = _raised(seen.values("pk"), start, end)
+    told = [
+        _performance(vehicle_id, sums.get(pk, {}), alerts.get(pk, 0)) for pk, vehicle_id in vehicles.items()
+    ]
     return sorted(told, key=lambda one: -one["distance_km"])
 
 
-def _performance(vehicle_id: str, sums: Sums) -> dict[str, Any]:
+def _performance(vehicle_id: str, sums: Sums, alerts: int) -> dict[str, Any]:
     return {
         "vehicle_id": vehicle_id,
         "avg_speed": _mean(sums, "speed"),
         "avg_battery": _mean(sums, "battery"),
         "distance_km": distance_km(sums),
-        "alerts": 0,
+        "alerts": alerts,
     }
 
 
@@ -90,6 +95,12 @@ def distance_km(sums: Sums) -> float:
         if driven >= 0:
             return round(driven, 3)
     return round(sums.get("distance_km", 0.0), 3)
+
+
+def _raised(vehicles: Any, start: datetime, end: datetime) -> dict[int, int]:
+    """How many alerts began in the span, by the vehicle's key; ``vehicles`` is a list of keys, or a query for them."""
+    began = Alert.objects.filter(vehicle__in=vehicles, triggered_at__gte=start, triggered_at__lt=end)
+    return dict(began.order_by().values_list("vehicle").annotate(Count("pk")))
 
 
 def _mean(sums: Sums, name: str) -> float | None:

@@ -7,7 +7,7 @@ class SummarySerializer(serializers.Serializer):
     total_vehicles = serializers.IntegerField()
     active_vehicles = serializers.IntegerField(help_text="Those that are MOVING.")
     idle_vehicles = serializers.IntegerField(help_text="Those that are IDLE.")
-    vehicles_in_alert = serializers.IntegerField(help_text="Those that are in ALERT.")
+    vehicles_in_alert = serializers.IntegerField(help_text="Those that are in ALERT or have an open alert.")
     avg_battery_pct = serializers.FloatField(allow_null=True)
     avg_speed_kmh = serializers.FloatField(allow_null=True)
     active_missions = serializers.IntegerField()
@@ -36,7 +36,7 @@ class MetricsSerializer(serializers.Serializer):
     total_distance_km = serializers.FloatField(
         help_text="By odometer where two readings have one and it did not run back, else along the positions."
     )
-    alert_count = serializers.IntegerField()
+    alert_count = serializers.IntegerField(help_text="Alerts that began in the span.")
 
 
 class BucketSerializer(serializers.Serializer):
@@ -51,7 +51,7 @@ class VehiclePerformanceSerializer(serializers.Serializer):
     avg_speed = serializers.FloatField(allow_null=True, help_text="km/h")
     avg_battery = serializers.FloatField(allow_null=True, help_text="%")
     distance_km = serializers.FloatField()
-    alerts = serializers.IntegerField()
+    alerts = serializers.IntegerField(help_text="Those that began in the span.")
 
 
 class PerformanceSerializer(WithFrom):

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.tests.people import People
+from alerts.tests.factories import AlertFactory
 from telemetry.rollups import refresh_rollups
 from telemetry.tests.factories import store
 from telemetry.tests.trips import MONDAY, make_trip
@@ -150,6 +151,17 @@ def test_a_fleet_is_told_with_most_distance_first_and_the_silent_last(people):
             {"vehicle_id": "c", "avg_speed": None, "avg_battery": None, "distance_km": 0, "alerts": 0},
         ],
     }
+
+
+def test_alerts_count_where_they_began_in_the_span(people):
+    one, other = vehicle(people.north, "a"), vehicle(people.north, "b")
+    for minutes in (-0.01, 0, 59.99, 60):
+        AlertFactory(vehicle=one, triggered_at=after(minutes), last_at=after(90))
+    AlertFactory(vehicle=other, triggered_at=after(5), closed=True)
+    AlertFactory(vehicle=vehicle(people.south, "elsewhere"), triggered_at=after(5))
+    assert get(people, f"vehicle/a/metrics?{SPAN}")["alert_count"] == 2
+    told = get(people, f"fleet/fleet-north/performance?{SPAN}")["vehicles"]
+    assert {row["vehicle_id"]: row["alerts"] for row in told} == {"a": 2, "b": 1}
 
 
 def test_a_fleets_performance_can_be_taken_away_as_csv(people):

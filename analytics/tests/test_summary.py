@@ -3,9 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.tests.people import People
+from alerts.tests.factories import AlertFactory
+from analytics.summaries import summary_of
 from vehicle_management.models import Vehicle, VehicleStatus
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +51,36 @@ def test_a_summary_counts_vehicles_by_what_they_do_now(people):
         "open_alerts": 0,
         "last_updated": newest.isoformat().replace("+00:00", "Z"),
     }
+
+
+def test_a_vehicle_with_an_open_alert_is_in_alert_and_counted_once(people):
+    calm, alarmed = (
+        vehicle(people.north, "calm", status="MOVING"),
+        vehicle(people.north, "alarmed", status="ALERT"),
+    )
+    AlertFactory(vehicle=calm), AlertFactory(vehicle=calm), AlertFactory(vehicle=alarmed)
+    AlertFactory(vehicle=vehicle(people.north, "over"), closed=True)
+    AlertFactory(vehicle=vehicle(people.south, "elsewhere"))
+    AlertFactory(
+        vehicle=Vehicle.all_objects.create(vehicle_id="gone", fleet=people.north, deleted_at=timezone.now())
+    )
+    told = people.client("operator").get("/api/v1/fleet/fleet-north/summary").json()
+    assert (told["vehicles_in_alert"], told["open_alerts"]) == (2, 3)
+    assert told["active_vehicles"] == 1
+
+
+def test_a_summary_takes_as_many_queries_for_many_vehicles(people):
+    administrator = people.administrator
+
+    def queries():
+        with CaptureQueriesContext(connection) as asked:
+            summary_of(people.north, seen_by=administrator)
+        return len(asked)
+
+    assert queries() == 2
+    for number in range(5):
+        AlertFactory(vehicle=vehicle(people.north, f"v{number}", status="ALERT"))
+    assert queries() == 2
 
 
 def test_an_empty_fleet_has_a_summary_too(people):
