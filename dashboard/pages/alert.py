@@ -97,7 +97,7 @@ def figures_of(alert: Alert, me: User) -> list[dict[str, Any]]:
             {"label": _("Worst"), "value": worst, "note": beyond_told(alert, me), "is_worst": True}
         )
     told = _("last one") if alert.closed_at is None else _("the last one")
-    figures.append({"label": _("Reports"), "value": alert.count, "note": told, "at": alert.last_at})
+    figures.append({"label": _("Reports"), "number": alert.count, "note": told, "at": alert.last_at})
     end = alert.closed_at or timezone.now()
     lasted = duration(max(0.0, (end - alert.triggered_at).total_seconds()))
     figures.append(
@@ -140,7 +140,7 @@ def _text(alert: Alert, value: float, me: User) -> str:
 def span_of(alert: Alert) -> tuple[datetime, datetime]:
     """The readings around it: from before its beginning to after its end, two hours at most."""
     start = alert.triggered_at - AROUND
-    end = (alert.closed_at or alert.last_at) + AROUND
+    end = min((alert.closed_at or alert.last_at) + AROUND, timezone.now())
     return start, max(min(end, start + LONGEST_DRAWN), start + AROUND * 2)
 
 

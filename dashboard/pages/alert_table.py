@@ -40,6 +40,7 @@ STATES = {
     "unacknowledged": IS_UNHEARD,
     "acknowledged": IS_OPEN & Q(acknowledged_at__isnull=False),
     "closed": Q(closed_at__isnull=False),
+    "unseen": Q(closed_at__isnull=False, acknowledged_at__isnull=True),
     "all": Q(),
 }
 
@@ -199,6 +200,7 @@ def facets_of(me: User, asked_type: str) -> tuple[Facet, ...]:
         ("unacknowledged", _("open, not acknowledged")),
         ("acknowledged", _("open, acknowledged")),
         ("closed", _("closed")),
+        ("unseen", _("closed, never acknowledged")),
         ("all", _("open and closed")),
     )
     latest = (
