@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from fleet_manager.tests.test_query_counts import (
+    add_alert,
     add_change,
     add_customer,
     add_fleet,
@@ -33,6 +34,7 @@ FILLERS = {
     "vehicle_management.Vehicle": add_vehicle,
     "vehicle_management.VehicleChange": add_change,
     "task_management.Task": add_task,
+    "alerts.Alert": add_alert,
     "rules.Rule": add_rule,
     "rules.RuleVersion": add_rule_version,
     "file_manager.Upload": add_upload,
