@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
@@ -16,7 +16,10 @@ FAILING = (FiringAction.Status.FAILED, FiringAction.Status.PARKED)
 
 
 def with_activity(rules: QuerySet[Rule], actor: Actor) -> QuerySet[Rule]:
-    """Adds ``last_fired_at`` (or None) and ``failing_actions``, a number."""
+    """Adds ``last_fired_at`` (or None) and the numbers ``failing_actions`` and ``held_back``.
+
+    ``held_back`` is of all vehicles: for those who see all of them.
+    """
     firings = Firing.objects.visible_to(actor).filter(rule=OuterRef("pk"))
     failing = (
         FiringAction.objects.visible_to(actor)
@@ -28,6 +31,7 @@ def with_activity(rules: QuerySet[Rule], actor: Actor) -> QuerySet[Rule]:
     return rules.annotate(
         last_fired_at=Subquery(firings.order_by("-pk").values("fired_at")[:1]),
         failing_actions=Coalesce(Subquery(failing.values("count"), output_field=IntegerField()), 0),
+        held_back=Coalesce(F("total__held_back"), 0),
     )
 
 

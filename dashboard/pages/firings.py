@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django_filters import rest_framework as filters
 
 from accounts.models import User
+from alerts.models import Alert
 from dashboard.pages.base import Page
 from dashboard.rule_editor import ACTION_ICONS
 from dashboard.shown import NOTHING, ago, icon, link
@@ -23,12 +24,14 @@ from rules.mail import WrittenMail, read_mail
 from rules.models import Firing, FiringAction, LogEntry, Rule
 from rules.outbox import retry_action
 from rules.tasks import ring_for_actions
+from rules.versions import version_of
 from task_management.models import Task
 
 
 class FiringFilters(filters.FilterSet):
     rule = filters.NumberFilter(field_name="rule", min_value=1, max_value=2**63 - 1)
     vehicle_id = filters.CharFilter(field_name="vehicle__vehicle_id")
+    kind = filters.ChoiceFilter(choices=Firing.Kind.choices)
     failing = filters.BooleanFilter(method="filter_failing")
 
     class Meta:
@@ -52,7 +55,7 @@ def action_icons(firing: Firing) -> Any:
 
 @dataclass
 class ShownAction:
-    """An action with what it did: the mail, the log entry or the task, as far as the reader sees it."""
+    """An action with what it did: the mail, the log entry, the task or the alert, as far as the reader sees it."""
 
     action: FiringAction
     icon: str
@@ -60,12 +63,14 @@ class ShownAction:
     mail: WrittenMail | None
     log: LogEntry | None
     task: Task | None
+    alert: Alert | None
 
 
 def actions_of(firing: Firing, me: User) -> list[ShownAction]:
     actions = list(firing.actions.all())
     logs = {entry.action_id: entry for entry in LogEntry.objects.visible_to(me).filter(action__in=actions)}
     tasks = Task.objects.visible_to(me).in_bulk([one.task_id for one in actions if one.task_id])
+    alerts = Alert.objects.visible_to(me).in_bulk([one.alert_id for one in actions if one.alert_id])
     return [
         ShownAction(
             action=one,
@@ -74,9 +79,15 @@ def actions_of(firing: Firing, me: User) -> list[ShownAction]:
             mail=read_mail(one) if one.type == "send_email" else None,
             log=logs.get(one.pk),
             task=tasks.get(one.task_id) if one.task_id else None,
+            alert=alerts.get(one.alert_id) if one.alert_id else None,
         )
         for one in actions
     ]
+
+
+def _occurred(firing: Firing, me: User) -> Any:
+    """In the vehicle's time."""
+    return ago(firing.occurred_at)
 
 
 FIRINGS = Table(
@@ -104,6 +115,8 @@ FIRINGS = Table(
             ),
         ),
         Column("explanation", gettext_lazy("Because"), lambda f: f.explanation),
+        Column("kind", gettext_lazy("Kind"), lambda f: f.get_kind_display(), is_shown=False),
+        Column("occurred_at", gettext_lazy("Since"), lambda f: f.occurred_at, _occurred, is_shown=False),
         Column("actions", gettext_lazy("Actions"), lambda f: None, lambda f, me: action_icons(f)),
     ),
     ordering="-fired_at",
@@ -124,6 +137,7 @@ class Firings(Page):
         facets = (
             Facet("rule", _("Rule (number)"), kind="number"),
             Facet("vehicle_id", _("Vehicle"), suggests="vehicles"),
+            Facet("kind", _("Kind"), Firing.Kind.choices),
             Facet("failing", _("Failed actions"), (("true", _("has some")), ("false", _("has none")))),
         )
         listing = Listing(request, FIRINGS, firings_seen_by(self.me), facets, FiringFilters)
@@ -135,15 +149,16 @@ class FiringPage(Page):
     section = "rules"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        firing = get_object_or_404(firings_seen_by(self.me), pk=pk)
-        return self.show(
-            "firings/page.html",
-            {
-                "firing": firing,
-                "actions": actions_of(firing, self.me),
-                "sees_rule": Rule.objects.visible_to(self.me).filter(pk=firing.rule_id).exists(),
-            },
-        )
+        seen = firings_seen_by(self.me).select_related("parent__rule")
+        firing = get_object_or_404(seen.prefetch_related("actions__tries"), pk=pk)
+        context = {
+            "firing": firing,
+            "actions": actions_of(firing, self.me),
+            "sees_rule": Rule.objects.visible_to(self.me).filter(pk=firing.rule_id).exists(),
+            "has_version": version_of(firing.rule, firing.rule_version) is not None,
+            "sees_parent": Firing.objects.visible_to(self.me).filter(pk=firing.parent_id or 0).exists(),
+        }
+        return self.show("firings/page.html", context)
 
 
 class RetryAction(Page):

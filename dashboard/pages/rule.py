@@ -9,9 +9,9 @@ from api_pattern.views import tag_of
 from dashboard.pages.base import WRITERS, Page
 from dashboard.pages.firings import actions_of, firings_seen_by
 from dashboard.pages.rules import scopes_in_words
-from dashboard.rule_editor import ACTION_ICONS, editor_data, labels_of, positions_seen_by
+from dashboard.rule_editor import editor_data, labels_of, positions_seen_by
+from dashboard.rule_history import limits_in_words, told_actions
 from dashboard.rule_templates import RULE_TEMPLATES, Around, offered
-from rules.actions import ACTIONS
 from rules.activity import with_activity
 from rules.models import FiringAction, Rule
 from rules.scope import editable_by, why_idle
@@ -34,7 +34,9 @@ class RulePage(Page):
         )
         firings = self._firings(rule)
         if self.part() == "firings":
-            return self.show("rules/firings.html", {"rule": rule, **firings})
+            return self.show(
+                "rules/firings.html", {"rule": rule, "is_editable": editable_by(rule, self.me), **firings}
+            )
         told = RuleSerializer(rule, context={"request": request}).data
         is_editable = editable_by(rule, self.me)
         context = {
@@ -43,6 +45,8 @@ class RulePage(Page):
             "data": editor_data(_body(told), labels_of(rule), tag_of(told), self.me) if is_editable else None,
             "sentence": sentence_of(rule.pattern),
             "scope": scopes_in_words([rule], self.me)[rule.pk],
+            "limits": limits_in_words(told),
+            "calls": any(action["type"] == "call_webhook" for action in rule.actions),
             "told_actions": told_actions(rule.actions),
             "why_idle": why_idle(rule) if rule.enabled else None,
             "is_saved": request.GET.get("saved") == "1",
@@ -89,19 +93,3 @@ class NewRule(Page):
 
 def _body(told: Any) -> dict[str, Any]:
     return {name: told[name] for name in ("id", "version", "scope", "pattern", "actions", *PLAIN)}
-
-
-def told_actions(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For who may not edit: what each action does, parameter by parameter."""
-    return [
-        {
-            "label": ACTIONS[action["type"]].label if action["type"] in ACTIONS else action["type"],
-            "icon": ACTION_ICONS.get(action["type"], "tabler-bolt"),
-            "params": [
-                (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
-                for name, value in action.items()
-                if name != "type"
-            ],
-        }
-        for action in actions
-    ]
