@@ -69,6 +69,7 @@ urlpatterns = [
     path("tasks/<int:pk>/edit", task.EditTask.as_view(), name="edit-task"),
     path("tasks/<int:pk>/complete", task.CompleteTask.as_view(), name="complete-task"),
     path("tasks/<int:pk>/cancel", task.CancelTask.as_view(), name="cancel-task"),
+    path("tasks/<int:pk>/checklist", task.TickItem.as_view(), name="tick-task"),
     path("tasks/<int:pk>/comments", task.CommentTask.as_view(), name="comment-task"),
     path("tasks/<int:pk>/delete", task.DeleteTask.as_view(), name="delete-task"),
     # rules

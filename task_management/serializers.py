@@ -9,6 +9,7 @@ from accounts.fields import PersonField
 from api_pattern.fields import TimeField
 from api_pattern.parsers import is_storable_text
 from api_pattern.serializers import StrictModelSerializer, StrictSerializer
+from task_management.checks import LONGEST_ITEM, MOST_ITEMS
 from task_management.models import Task, TaskComment
 from vehicle_management.models import Vehicle
 from vehicle_management.serializers import CustomerField
@@ -56,6 +57,25 @@ class CauseField(serializers.Field):
         return self.told(value)
 
 
+@extend_schema_field(
+    {
+        "type": "array",
+        "maxItems": MOST_ITEMS,
+        "items": {
+            "type": "object",
+            "properties": {
+                "text": {"type": "string", "minLength": 1, "maxLength": LONGEST_ITEM},
+                "done": {"type": "boolean", "default": False},
+            },
+            "required": ["text"],
+            "additionalProperties": False,
+        },
+    }
+)
+class ChecklistField(serializers.JSONField):
+    """Checked by the service, which names the very item that is wrong."""
+
+
 TOLD = {
     "id": 812,
     "external_id": "WO-2026-0142",
@@ -66,6 +86,7 @@ TOLD = {
     "customer_id": 12,
     "assignee": "operator@fleet.example",
     "due_at": "2026-05-11T09:30:00Z",
+    "checklist": [{"text": "Oil", "done": True}, {"text": "Brakes", "done": False}],
     "created_at": "2026-05-04T09:30:00Z",
     "updated_at": "2026-05-04T09:30:00Z",
     "completed_at": None,
@@ -73,7 +94,16 @@ TOLD = {
     "cause": {"kind": "rule", "rule_id": 3, "firing_id": 99, "name": "Service due"},
     "closed_by": None,
 }
-WRITTEN = ("external_id", "title", "description", "vehicle_id", "customer_id", "assignee", "due_at")
+WRITTEN = (
+    "external_id",
+    "title",
+    "description",
+    "vehicle_id",
+    "customer_id",
+    "assignee",
+    "due_at",
+    "checklist",
+)
 EXAMPLES = [
     OpenApiExample("A new task", value={name: TOLD[name] for name in WRITTEN}, request_only=True),
     OpenApiExample("A task", value=TOLD, response_only=True),
@@ -87,6 +117,7 @@ class TaskSerializer(StrictModelSerializer):
     vehicle_id = VehicleField(source="vehicle", required=False, allow_null=True)
     customer_id = CustomerField(source="customer", required=False, allow_null=True)
     assignee = PersonField(required=False, allow_null=True)
+    checklist = ChecklistField(required=False)
     cause = CauseField(source="told_cause", read_only=True)
     closed_by = CauseField(source="told_closed_by", read_only=True)
 
@@ -94,10 +125,17 @@ class TaskSerializer(StrictModelSerializer):
         model = Task
         fields: tuple[str, ...] = (
             "id", "external_id", "title", "description", "status", "vehicle_id", "customer_id", "assignee", "due_at",
-            "created_at", "updated_at", "completed_at", "canceled_at", "cause", "closed_by",
+            "checklist", "created_at", "updated_at", "completed_at", "canceled_at", "cause", "closed_by",
         )  # fmt: skip
         read_only_fields = ("id", "status", "created_at", "updated_at", "completed_at", "canceled_at")
         extra_kwargs = {"description": {"max_length": 10_000}}
+
+
+class TickSerializer(StrictSerializer):
+    """Which item of the checklist, the first one is 0, and whether it is done."""
+
+    index = serializers.IntegerField(min_value=0, max_value=MOST_ITEMS - 1)
+    done = serializers.BooleanField()
 
 
 class CommentSerializer(StrictSerializer):

@@ -94,7 +94,7 @@ def refresh_task(task: Task, values: Mapping[str, Any], *, comment: str, by: Cau
     return locked
 
 
-def set_checklist_item(task: Task, index: int, *, done: bool, by: Actor) -> Task:
+def set_checklist_item(task: Task, *, index: int, done: bool) -> Task:
     """Tick an item off, or not; the first one is 0. Raises TaskIsFinal, and ValidationError where there is none."""
     with transaction.atomic():
         locked = _locked(task)

@@ -13,7 +13,7 @@ from task_management import services
 from task_management.filters import TaskFilters
 from task_management.locks import lock_tasks
 from task_management.models import Task
-from task_management.serializers import CommentSerializer, TaskSerializer
+from task_management.serializers import CommentSerializer, TaskSerializer, TickSerializer
 
 
 @extend_schema_view(
@@ -40,7 +40,7 @@ class TaskViewSet(CrudViewSet):
     search_fields = ("title", "description", "external_id", "vehicle__vehicle_id")
     ordering_fields = ("id", "title", "status", "due_at", "created_at", "updated_at", "completed_at")
     list_actions = frozenset({"list", "comments"})
-    operator_actions = frozenset({"complete", "cancel", "add_comment"})
+    operator_actions = frozenset({"complete", "cancel", "checklist", "add_comment"})
 
     def known_parameters(self) -> list[str]:
         return ["page", "limit"] if self.action == "comments" else super().known_parameters()
@@ -76,6 +76,17 @@ class TaskViewSet(CrudViewSet):
     def cancel(self, request: Request, pk: str) -> Response:
         """It need not be done. Operators may do this too; answers 409 from a final status."""
         return self.answer(self._fresh(services.cancel_task(self.get_object(), by=sender_of(request))))
+
+    @extend_schema(
+        summary="Tick an item of a task's checklist", request=TickSerializer, responses={200: TaskSerializer}
+    )
+    @action(detail=True, methods=["post"])
+    def checklist(self, request: Request, pk: str) -> Response:
+        """Done, or not done after all. Operators may do this too; answers 409 from a final status."""
+        serializer = TickSerializer(data=request.data, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        task = services.set_checklist_item(self.get_object(), **serializer.validated_data)
+        return self.answer(self._fresh(task))
 
     @extend_schema(summary="List what people said of a task", responses={200: CommentSerializer(many=True)})
     @action(detail=True, methods=["get"])

@@ -33,6 +33,12 @@ class TaskForm(StyledForm):
     description = forms.CharField(
         max_length=10_000, required=False, label=_("description"), widget=forms.Textarea(attrs={"rows": 5})
     )
+    checklist = forms.CharField(
+        required=False,
+        label=_("checklist"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("One item a line."),
+    )
     rules = RuleChoice(
         queryset=None,
         required=False,
@@ -45,10 +51,18 @@ class TaskForm(StyledForm):
         if task is not None:
             names = [name for name in self.base_fields if name != "rules"]
             kwargs["initial"] = {name: getattr(task, name) for name in names}
+            kwargs["initial"]["checklist"] = "\n".join(item["text"] for item in task.checklist)
             kwargs["initial"]["rules"] = list(task.rules.values_list("pk", flat=True))
+        self.task = task
         super().__init__(*args, **kwargs)
         self.fields["rules"].queryset = Rule.objects.visible_to(self.me)  # type: ignore[attr-defined]
         introduce(self)
+
+    def clean_checklist(self) -> list[dict[str, Any]]:
+        """What was done stays done where its text stays."""
+        lines = [line.strip() for line in self.cleaned_data["checklist"].splitlines() if line.strip()]
+        done = {item["text"] for item in (self.task.checklist if self.task else ()) if item["done"]}
+        return [{"text": line, "done": line in done} for line in lines]
 
     def values(self) -> dict[str, Any]:
         values = {name: value for name, value in self.cleaned_data.items() if name != "rules"}

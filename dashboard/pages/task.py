@@ -27,6 +27,7 @@ from task_management.services import (
     complete_task,
     create_task,
     hide_tasks,
+    set_checklist_item,
     update_task,
 )
 from vehicle_management.models import Vehicle
@@ -93,6 +94,21 @@ class CancelTask(OfTask):
         except TaskIsFinal as error:
             return self.refuse(reverse("task", args=[pk]), error)
         return self.back(_("The task was canceled."))
+
+
+class TickItem(OfTask):
+    """An item of the checklist; the button says which, and what it is to become."""
+
+    written_by = ANYONE
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        number, done = request.POST.get("index", ""), request.POST.get("done") == "1"
+        index = int(number) if number.isdecimal() and len(number) < 4 else -1
+        try:
+            set_checklist_item(self.task(pk), index=index, done=done)
+        except (TaskIsFinal, ValidationError) as error:
+            return self.refuse(reverse("task", args=[pk]), error)
+        return self.go(f"{reverse('task', args=[pk])}#checklist")
 
 
 class DeleteTask(OfTask):

@@ -164,3 +164,35 @@ def test_lists_ask_as_much_of_ten_tasks_as_of_one(page, world, path):
     with CaptureQueriesContext(connection) as many:
         page.get(path)
     assert len(many) == len(few)
+
+
+def test_operators_tick_a_checklist_off(client, world):
+    client.force_login(world.people.operator)
+    path = f"/tasks/{world.task.pk}"
+    assert "0 of 1 done" in text_of(client.get(path))
+    client.post(f"{path}/checklist", {"index": "0", "done": "1"})
+    shown = client.get(path)
+    assert "1 of 1 done" in text_of(shown)
+    assert 'aria-checked="true"' in shown.content.decode()
+    client.post(f"{path}/checklist", {"index": "0", "done": "0"})
+    world.task.refresh_from_db()
+    assert world.task.checklist == [{"text": "Oil", "done": False}]
+    for index in ("1", "-1", "x", ""):
+        assert "There is no item" in text_of(
+            client.post(f"{path}/checklist", {"index": index, "done": "1"}, follow=True)
+        )
+
+
+def test_a_checklist_is_written_line_by_line_and_keeps_what_is_done(page, world):
+    page.post(f"/tasks/{world.task.pk}/checklist", {"index": "0", "done": "1"})
+    form = {
+        "title": "Change the oil",
+        "vehicle": world.vehicle.vehicle_id,
+        "checklist": "Filter\r\n\r\n Oil ",
+    }
+    assert page.post(f"/tasks/{world.task.pk}/edit", form).status_code == 302
+    world.task.refresh_from_db()
+    assert world.task.checklist == [{"text": "Filter", "done": False}, {"text": "Oil", "done": True}]
+    assert "Filter\nOil" in page.get(f"/tasks/{world.task.pk}/edit").content.decode()
+    refused = page.post(f"/tasks/{world.task.pk}/edit", {**form, "checklist": "x" * 201})
+    assert "Item 1 has a text of 1 to 200 characters; this one has 201." in text_of(refused)

@@ -135,6 +135,7 @@ API: dict[str, str] = {
     "DELETE /api/v1/tasks/{pk}": MANAGERS_DROP,
     "POST /api/v1/tasks/{pk}/complete": OPERATORS_TOO,
     "POST /api/v1/tasks/{pk}/cancel": OPERATORS_TOO,
+    "POST /api/v1/tasks/{pk}/checklist": OPERATORS_TOO,
     "GET /api/v1/tasks/{pk}/comments": WHO_SEES_IT,
     "POST /api/v1/tasks/{pk}/comments": OPERATORS_TOO.replace("200", "201"),
     # alerts
@@ -233,6 +234,7 @@ BODIES: dict[str, Callable[[World], Any]] = {
     "PUT /api/v1/customers/{pk}": lambda world: {"name": "New"},
     "POST /api/v1/tasks": lambda world: {"title": "Wash it", "vehicle_id": world.vehicle.vehicle_id},
     "PUT /api/v1/tasks/{pk}": lambda world: {"title": "Wash it", "vehicle_id": world.vehicle.vehicle_id},
+    "POST /api/v1/tasks/{pk}/checklist": lambda world: {"index": 0, "done": True},
     "POST /api/v1/tasks/{pk}/comments": lambda world: {"text": "Done soon."},
     "POST /api/v1/alerts/acknowledge": lambda world: {"ids": [world.alert.pk]},
     "POST /api/v1/alerts/{pk}/assign": lambda world: {"assignee": None},

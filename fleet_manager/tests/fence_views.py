@@ -108,6 +108,7 @@ PAGES: dict[str, str] = {
     "POST /tasks/new": WRITERS_SEND,
     "GET /tasks/{pk}": WHO_SEES_IT,
     "POST /tasks/{pk}/cancel": WHO_SEES_IT_ACTS,
+    "POST /tasks/{pk}/checklist": WHO_SEES_IT_ACTS,
     "POST /tasks/{pk}/comments": WHO_SEES_IT.replace("200", "422"),
     "POST /tasks/{pk}/complete": WHO_SEES_IT_ACTS,
     "POST /tasks/{pk}/delete": WRITERS_ACT,

@@ -69,7 +69,10 @@ class World:
         cause = Cause.of(people.manager.as_cause())
         customer = Customer.objects.create(name="City of North", external_id="C-1", cause=cause)
         vehicle = _vehicle(people, cause, DEVICE_VEHICLE_ID, customer=customer)
-        task = Task.objects.create(title="Change the oil", vehicle=vehicle, customer=customer, cause=cause)
+        items = [{"text": "Oil", "done": False}]
+        task = Task.objects.create(
+            title="Change the oil", vehicle=vehicle, customer=customer, checklist=items, cause=cause
+        )
         rule = Rule.objects.create(name="Service due", pattern=PATTERN, created_by=people.administrator)
         rule.fleets.add(people.north)
         upload = _upload(people, cause)

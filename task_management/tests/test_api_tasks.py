@@ -15,7 +15,7 @@ from vehicle_management.tests.factories import VehicleFactory
 pytestmark = pytest.mark.django_db
 FIELDS = {
     "id", "external_id", "title", "description", "status", "vehicle_id", "customer_id", "assignee", "due_at",
-    "created_at", "updated_at", "completed_at", "canceled_at", "cause", "closed_by", "rules", "firing",
+    "checklist", "created_at", "updated_at", "completed_at", "canceled_at", "cause", "closed_by", "rules", "firing",
 }  # fmt: skip
 
 
@@ -275,3 +275,57 @@ def test_a_fleet_that_is_not_ones_own_is_forbidden(manager):
 def test_a_devices_key_sees_the_tasks_of_its_vehicle_alone(people, task):
     TaskFactory(title="other", vehicle=VehicleFactory(fleet=people.north))
     assert titles(people.client("device_key")) == ["Oil"]
+
+
+def test_a_checklist_is_written_by_managers_and_ticked_by_operators(people, manager, task):
+    items = [{"text": " Oil "}, {"text": "Brakes", "done": True}]
+    told = manager.patch(f"/api/v1/tasks/{task.pk}", {"checklist": items}).json()
+    assert told["checklist"] == [{"text": "Oil", "done": False}, {"text": "Brakes", "done": True}]
+    operator = people.client("operator")
+    assert operator.patch(f"/api/v1/tasks/{task.pk}", {"checklist": []}).status_code == 403
+    for index, done in ((0, True), (0, True), (1, False)):
+        answer = operator.post(f"/api/v1/tasks/{task.pk}/checklist", {"index": index, "done": done})
+        assert answer.status_code == 200
+    assert answer.json()["checklist"] == [{"text": "Oil", "done": True}, {"text": "Brakes", "done": False}]
+    read = manager.get(f"/api/v1/tasks/{task.pk}")
+    assert read.json() == answer.json()
+    assert manager.put(f"/api/v1/tasks/{task.pk}", {**read.json(), "title": "Oil"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"index": 0}, {"done": True}, {"index": 1, "done": True}, {"index": -1, "done": True},
+             {"index": 2**63, "done": True}, {"index": 0, "done": "perhaps"}, {"index": 0, "done": True, "text": "x"}]
+)  # fmt: skip
+def test_an_item_that_is_not_there_cannot_be_ticked(manager, task, body):
+    manager.patch(f"/api/v1/tasks/{task.pk}", {"checklist": [{"text": "Oil"}]})
+    answer = manager.post(f"/api/v1/tasks/{task.pk}/checklist", body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"]
+
+
+def test_the_checklist_of_a_final_task_stays(manager, task):
+    manager.patch(f"/api/v1/tasks/{task.pk}", {"checklist": [{"text": "Oil"}]})
+    manager.post(f"/api/v1/tasks/{task.pk}/complete")
+    assert manager.post(f"/api/v1/tasks/{task.pk}/checklist", {"index": 0, "done": True}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        None,
+        "Oil",
+        {"text": "Oil"},
+        ["Oil"],
+        [{"text": ""}],
+        [{"text": "x" * 201}],
+        [{"text": 7}],
+        [{"done": True}],
+        [{"text": "Oil", "done": 1}],
+        [{"text": "Oil", "by": "me"}],
+        [{"text": "x"}] * 51,
+    ],
+)
+def test_what_is_no_checklist_is_refused(manager, task, items):
+    answer = manager.patch(f"/api/v1/tasks/{task.pk}", {"checklist": items})
+    assert answer.status_code == 422
+    assert list(answer.json()["errors"]) == ["checklist"]
