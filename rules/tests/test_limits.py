@@ -5,9 +5,12 @@ import pytest
 from accounts.tests.people import People
 from rules.actions import ACTIONS, check_actions
 from rules.models import Rule
+from rules.patterns import parse
 from rules.services import duplicate_rule, update_rule
-from rules.shapes import ACTION_EXAMPLES, CLEAR_SCHEMA
+from rules.shapes import ACTION_EXAMPLES, CLEAR_SCHEMA, NODES
+from rules.table import attribute_table
 from rules.tests.factories import LOG, OVER, administrator, make_rule
+from vehicle_management.registry import register
 
 pytestmark = pytest.mark.django_db
 
@@ -108,3 +111,29 @@ def test_every_action_is_described_with_an_example_that_can_be_saved():
 def test_the_example_of_a_clear_pattern_can_be_saved():
     over = {"field": "speed_kmh", "operator": "gt", "value": 80}
     assert make_rule(over, clear=CLEAR_SCHEMA["example"]).clear == CLEAR_SCHEMA["example"]
+
+
+@pytest.mark.parametrize(
+    ("title", "example"), [(node[0], node[2]) for node in NODES], ids=lambda one: str(one)[:40]
+)
+def test_every_shape_of_a_pattern_is_described_with_an_example_that_can_be_saved(title, example):
+    register({"speed_limit_kmh": "number", "g_force_long": "number", "fuel_pct": "number"})
+    assert parse(example, attribute_table())[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "clear"),
+    [
+        ({"due": {"every_km": 10_000}}, UNDER),
+        ({"any": [OVER, {"due": {"every_km": 10_000}}]}, UNDER),
+        (OVER, {"not": {"due": {"every_months": 12}}}),
+    ],
+)
+def test_what_is_due_has_no_clear_pattern(people, pattern, clear):
+    answer = people.client("manager").post("/api/v1/rules", {**DRAFT, "pattern": pattern, "clear": clear})
+    assert (answer.status_code, list(answer.data["errors"])) == (422, ["clear"])
+    made = people.client("manager").post("/api/v1/rules", {**DRAFT, "clear": UNDER})
+    changed = people.client("manager").patch(
+        f"/api/v1/rules/{made.data['id']}", {"pattern": {"due": {"every_km": 5_000}}}
+    )
+    assert "ends when its task is completed" in changed.data["errors"]["clear"][0]
