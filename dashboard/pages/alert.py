@@ -28,7 +28,7 @@ from dashboard.alert_words import (
 from dashboard.pages.alert_table import alert_listing
 from dashboard.pages.alerts import person_of, typed
 from dashboard.pages.base import ANYONE, WRITERS, Page
-from dashboard.shown import duration
+from dashboard.shown import duration, short_number
 from rules.models import FiringAction, Rule
 from task_management.models import Task
 
@@ -126,7 +126,7 @@ def beyond_told(alert: Alert, me: User) -> str:
     if gap <= 0:
         return ""
     factor, _offset = units.line(unit_of(alert), me)
-    told = f"{round(gap * factor, 1):g} {units.shown_unit(unit_of(alert), me)}".strip()
+    told = _with_unit(gap * factor, unit_of(alert), me)
     return (_("%(gap)s below the limit") if alert.low_is_worse else _("%(gap)s over the limit")) % {
         "gap": told
     }
@@ -134,14 +134,18 @@ def beyond_told(alert: Alert, me: User) -> str:
 
 def _text(alert: Alert, value: float, me: User) -> str:
     unit = unit_of(alert)
-    return f"{round(units.to_shown(value, unit, me), 1):g} {units.shown_unit(unit, me)}".strip()
+    return _with_unit(units.to_shown(value, unit, me), unit, me)
+
+
+def _with_unit(shown: float, unit: str, me: User) -> str:
+    return f"{short_number(round(shown, 1))} {units.shown_unit(unit, me)}".strip()
 
 
 def span_of(alert: Alert) -> tuple[datetime, datetime]:
     """The readings around it: from before its beginning to after its end, two hours at most."""
     start = alert.triggered_at - AROUND
-    end = min((alert.closed_at or alert.last_at) + AROUND, timezone.now())
-    return start, max(min(end, start + LONGEST_DRAWN), start + AROUND * 2)
+    end = min((alert.closed_at or alert.last_at) + AROUND, start + LONGEST_DRAWN, timezone.now())
+    return start, max(end, start + AROUND + timedelta(minutes=1))
 
 
 def script_data(alert: Alert, me: User) -> dict[str, Any]:

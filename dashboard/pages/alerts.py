@@ -29,10 +29,15 @@ class Alerts(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         listing = alert_listing(request, self.me)
+        is_empty = not listing.total and not listing.is_narrowed
+        quick = quick_filters(listing)
+        if any(is_here for _label, _address, is_here in quick):
+            # What a quick filter says already needs no chip.
+            listing.chips = [chip for chip in listing.chips if chip.label not in (_("State"), _("Mine"))]
         context = {
             "listing": listing,
-            "is_empty": not listing.total and not listing.is_narrowed,
-            "quick": quick_filters(listing),
+            "is_empty": is_empty,
+            "quick": quick,
             "newest": newest_of(listing),
         }
         return self.show("alerts/listing.html" if self.part() == "listing" else "alerts/list.html", context)

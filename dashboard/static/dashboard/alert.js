@@ -11,8 +11,9 @@ const mapHost = page.querySelector("[data-map]");
 const chartHost = page.querySelector("[data-alert-chart]");
 const facts = JSON.parse(page.dataset.alert);
 const words = facts.words;
-// A silence as long as this is drawn as one.
-const GAP_S = 300;
+// A silence of so many usual steps, and at least so many seconds, is drawn as one.
+const GAP_STEPS = 5;
+const GAP_S = 120;
 const shown = (value) => value * facts.scale + facts.offset;
 const seconds = (row) => Date.parse(row.timestamp) / 1000;
 
@@ -69,9 +70,10 @@ async function showChart(rows) {
 
 function columns(rows) {
   const [times, values] = [[], []];
+  const gap = Math.max(GAP_S, GAP_STEPS * usualStep(rows.map(seconds)));
   for (const row of rows) {
     const at = seconds(row);
-    if (times.length && at - times.at(-1) > GAP_S) {
+    if (times.length && at - times.at(-1) > gap) {
       times.push(times.at(-1) + 1);
       values.push(null);
     }
@@ -79,6 +81,11 @@ function columns(rows) {
     values.push(shown(row[facts.field]));
   }
   return [times, values];
+}
+
+function usualStep(times) {
+  const steps = times.slice(1).map((at, place) => at - times[place]).sort((one, other) => one - other);
+  return steps[Math.floor(steps.length / 2)] || 0;
 }
 
 function around(values) {
