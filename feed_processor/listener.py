@@ -16,12 +16,13 @@ import structlog
 from django.db import connections, transaction
 
 from api_pattern.outages import is_away
+from feed_processor.frontier import stored_until_ms
 from feed_processor.readings import CHANNEL, take_readings
 from feed_processor.relay import publish_batches
 from feed_processor.shards import HeldShards
 from msg_pattern.bus import Consumer, Entry, Outgoing, get_bus
 from msg_pattern.messages import Channel
-from rules.lanes import drain_lane, take_lane
+from rules.lanes import drain_lane, take_lane, tick_lane
 from telemetry.acceptance import GROUP
 from telemetry.parking import park, parked
 from vehicle_management.models import LANES
@@ -103,12 +104,14 @@ class Listener:
                 # A single bell is answered at once; where they come in a row, a few are answered together.
                 if lanes and (early := worked_at + GATHER_S - time.monotonic()) > 0:
                     self._stopping.wait(early)
+                until = None
                 if time.monotonic() - swept_at >= SWEEP_EVERY_S:
                     lanes, swept_at = set(range(LANES)), time.monotonic()
+                    until = stored_until_ms(get_bus())
                 while more := subscription.receive(timeout_s=0):
                     lanes |= _lanes_of(more)
                 if lanes:
-                    work_lanes(sorted(lanes), lambda: self._turns("lanes"))
+                    work_lanes(sorted(lanes), lambda: self._turns("lanes"), until=until)
                     worked_at = time.monotonic()
 
     def _keep_published_readings(self) -> None:
@@ -159,8 +162,10 @@ def as_many_as(entries: list[Entry]) -> int:
     return max(1, min(ENTRIES_AT_ONCE, len(entries) * BYTES_AT_ONCE // max(1, size)))
 
 
-def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: True) -> None:
-    """Work on every lane of these that no other listener holds."""
+def work_lanes(
+    lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: True, *, until: int | None = None
+) -> None:
+    """Work on every lane of these that no other listener holds; ``until``: ask the clock too."""
     for lane in lanes:
         if not may_go_on():
             return
@@ -168,6 +173,8 @@ def work_lanes(lanes: Iterable[int], may_go_on: Callable[[], bool] = lambda: Tru
             with take_lane(lane) as taken:
                 if taken:
                     drain_lane(lane, publish_batches, may_go_on)
+                    while until is not None and may_go_on() and tick_lane(lane, until):
+                        pass
         except Exception as error:
             if is_away(error):
                 raise

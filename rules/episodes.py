@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from rules.machine import Kind, Report, State, Step
+from rules.machine import Kind, Step
 from rules.matching import Values
 from rules.pending import Batch
 from rules.running import RunningRule
@@ -86,18 +86,9 @@ class Outcome:
         else:
             self._fire(rule, vehicle, step, was_true, batch, position, cause)
 
-    def leave(
-        self,
-        rule: RunningRule,
-        vehicle: int,
-        state: State,
-        report: Report,
-        batch: Batch | None,
-        position: int,
-    ) -> None:
-        """The vehicle is not the rule's any more."""
-        if state.is_true:
-            self._end(rule, (rule.pk, vehicle), report.at, was_true=True)
+    def end(self, rule: RunningRule, vehicle: int, at: int) -> None:
+        """What was true ends, because the vehicle is not the rule's any more."""
+        self._end(rule, (rule.pk, vehicle), at, was_true=True)
 
     def rounds(self) -> Iterator[list[tuple[Pair, Episode]]]:
         """The first episode of each pair, then the second ones: a pair's follow one another."""

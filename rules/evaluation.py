@@ -6,11 +6,12 @@ the scan finds nothing left to do. Batches from before the rule began are no mat
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from rules.episodes import Outcome
-from rules.machine import Report
+from rules.late import begin_late
+from rules.machine import Report, State, Step
 from rules.matching import Moment, Values
 from rules.moments import ms_of
 from rules.pending import Batch
@@ -25,12 +26,12 @@ _NOTHING: tuple[RunningRule, ...] = ()
 
 @dataclass
 class Evaluation:
-    """``asked_until``: up to when the clock was asked in this lane (milliseconds); ``now`` is when rules look."""
+    """``clocks``: up to when (milliseconds) the clock was asked for a rule in this lane; ``now`` is when rules look."""
 
     book: RuleBook
     lane: int
     cursors: dict[int, int] = field(default_factory=dict)
-    asked_until: int = 0
+    clocks: Mapping[int, int] = field(default_factory=dict)
     now: int = 0
     outcome: Outcome = field(default_factory=Outcome)
     states: States = field(default_factory=States)
@@ -43,7 +44,7 @@ class Evaluation:
         wanted = self._ask(batches)
         if not wanted:
             return
-        rules = self._load(wanted)
+        rules = self.load(wanted)
         replay = Replay(
             self.lane, wanted, frozenset().union(*(rule.keys for rule in rules)), self.book.fleet_ids
         )
@@ -54,7 +55,7 @@ class Evaluation:
     def look(self, rule: RunningRule, vehicles: Iterable[int]) -> None:
         """Scan: what these vehicles were before all that is pending, as the rule finds them."""
         wanted = {pk: {rule} for pk in sorted(vehicles)}
-        self._load(wanted)
+        self.load(wanted)
         replay = Replay(self.lane, wanted, rule.keys, self.book.fleet_ids)
         replay.walk_back([])
         self.held += len(wanted)
@@ -62,6 +63,17 @@ class Evaluation:
             values = replay.values.get(pk)
             if values is not None:
                 self._begin(rule, pk, values)
+
+    def watches(self, rule: RunningRule, pk: int, values: Values) -> bool:
+        return rule.watches(pk, values, self._of_tasks.get(rule.pk, _NONE))
+
+    def leave(self, rule: RunningRule, pk: int, at: int) -> None:
+        """The vehicle is not the rule's any more."""
+        state = self.states.get(rule.pk, pk)
+        if state is not None:
+            if state.is_true:
+                self.outcome.end(rule, pk, at)
+            self.states.forget(rule.pk, pk)
 
     # ------------------------------------------------------------ which rules to ask
 
@@ -80,7 +92,7 @@ class Evaluation:
     def _asked(self, batch: Batch, attentive: dict[int, set[RunningRule]]) -> list[Collection[RunningRule]]:
         if batch.begins or batch.moves_scope or not batch.fields:
             return self._asked_all(batch, attentive)
-        columns = self.book.index.of(batch.fields, self.asked_until)
+        columns = self.book.index.of(batch.fields, max(self.clocks.values(), default=0))
         if columns.is_empty or batch.old is None or batch.new is None:
             return [attentive.get(pk, _NOTHING) for pk in batch.vehicles]
         asked: list[Collection[RunningRule]] = []
@@ -101,7 +113,7 @@ class Evaluation:
             } - set(self.book.late)
         return [rules | attentive.get(pk, set()) for pk in batch.vehicles]
 
-    def _load(self, wanted: dict[int, set[RunningRule]]) -> set[RunningRule]:
+    def load(self, wanted: dict[int, set[RunningRule]]) -> set[RunningRule]:
         rules: set[RunningRule] = set().union(*wanted.values())
         self.states = load_states(wanted, rules)
         with_tasks = [rule.pk for rule in rules if rule.scope.tasks]
@@ -120,8 +132,8 @@ class Evaluation:
                 continue
             values = replay.values[pk]
             heard = ms_of(values["recorded_at"])
-            reported = heard if batch.is_report and heard is not None else max(at, heard or at)
-            report = Report(values, before, reported, heard, ms_of(before["recorded_at"]))
+            # What is no report happens, for the vehicle, at the time of its last one.
+            report = Report(values, before, heard or at, heard, ms_of(before["recorded_at"]))
             self._hold_row(rules, batch, position, report)
 
     def _hold_row(self, rules: Collection[RunningRule], batch: Batch, position: int, report: Report) -> None:
@@ -131,8 +143,7 @@ class Evaluation:
         for rule in rules:
             if rule.machine.is_plain and rule.pk not in self.cursors and not rule.skip_current:
                 # Most rows cross nothing: that much is told without a closer look.
-                watched = rule.watches(pk, report.values, self._of_tasks.get(rule.pk, _NONE))
-                holds = watched and rule.machine.test(moment) is True
+                holds = self.watches(rule, pk, report.values) and rule.machine.test(moment) is True
                 state = self.states.get(rule.pk, pk)
                 if not holds and (state is None or not state.is_true):
                     continue
@@ -146,36 +157,40 @@ class Evaluation:
             if not batch.begins:
                 self._begin(rule, pk, report.before)
         # What a rule is given by this very change was true already when it came to watch the vehicle.
-        of_tasks = self._of_tasks.get(rule.pk, _NONE)
         if rule.skip_current and (
             batch.begins
             or not batch.fields
-            or (batch.moves_scope and not rule.watches(pk, report.before, of_tasks))
+            or (batch.moves_scope and not self.watches(rule, pk, report.before))
         ):
-            report = Report(
-                report.values, report.before, report.at, report.heard, report.heard_before, skip=True
-            )
+            report = replace(report, skip=True)
         self._hold(rule, pk, report, batch, position)
 
     def _begin(self, rule: RunningRule, pk: int, values: Values) -> None:
         """As the rule finds a vehicle that it comes to watch."""
         heard = ms_of(values["recorded_at"])
         self._hold(rule, pk, Report(values, values, self.now, heard, None, skip=rule.skip_current))
+        state = self.states.get(rule.pk, pk)
+        if rule.lateness_s and state is not None:
+            begin_late(rule, state, values, heard)
 
     def _hold(
         self, rule: RunningRule, pk: int, report: Report, batch: Batch | None = None, position: int = 0
     ) -> None:
-        watched = rule.watches(pk, report.values, self._of_tasks.get(rule.pk, _NONE))
-        state = self.states.get(rule.pk, pk)
-        if not watched:
-            if state is not None:
-                self.outcome.leave(rule, pk, state, report, batch, position)
-                self.states.forget(rule.pk, pk)
+        if not self.watches(rule, pk, report.values):
+            self.leave(rule, pk, report.at)
             return
         state = self.states.begin(rule.pk, pk)
         served = self._services.get((rule.pk, pk))
         if served is not None:
             rule.machine.renew(state, report.values, served)
         was_true = state.is_true
-        for step in rule.machine.see(state, report):
+        for step in self._steps(rule, state, report):
             self.outcome.note(rule, pk, step, was_true=was_true, batch=batch, position=position)
+
+    def _steps(self, rule: RunningRule, state: State, report: Report) -> list[Step]:
+        """Also by the clock where it was asked before for a time after this report."""
+        asked = self.clocks.get(rule.pk)
+        if asked is None:
+            return rule.machine.see(state, report)
+        steps = rule.machine.see(state, replace(report, asked=asked))
+        return steps + rule.machine.until(state, report.values, report.heard, asked)

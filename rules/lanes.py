@@ -17,8 +17,10 @@ from typing import TypeVar
 from django.db import DatabaseError, connection, transaction
 
 from api_pattern import metrics
+from rules.clocks import clocks_of
 from rules.evaluation import Evaluation
 from rules.firings import lock_for_writing, write_outcome
+from rules.late import wake_later
 from rules.limits import hold_back
 from rules.models import Rule, RuleScan
 from rules.moments import now_ms
@@ -27,6 +29,7 @@ from rules.running import RuleBook, RunningRule, current_book, forget_book
 from rules.scans import next_vehicles
 from rules.states import begin_scans, cursors_of, store_states
 from rules.tasks import ring_for_actions
+from rules.ticks import tick
 from vehicle_management.models import LANES
 
 TRIES = 8
@@ -68,6 +71,14 @@ def scan_rules(lane: int) -> int:
     return _in_one_snapshot(lambda: _scan(lane))
 
 
+def tick_lane(lane: int, until: int) -> int:
+    """Ask the clock for the next of the rules that go by time; answers 0 when all were asked up to a time.
+
+    ``until`` (milliseconds): everything that was received before then is stored.
+    """
+    return _in_one_snapshot(lambda: _tick(lane, until))
+
+
 def drain_lane(
     lane: int, publish: Publish | None = None, may_go_on: Callable[[], bool] = lambda: True
 ) -> int:
@@ -78,11 +89,14 @@ def drain_lane(
     return total
 
 
-def drain() -> int:
-    """Every lane, one after the other; for commands and tests."""
+def drain(*, until: int | None = None) -> int:
+    """Every lane, one after the other, and the clock up to a time (milliseconds); for commands and tests."""
     total = 0
     while count := sum(drain_lane(lane) for lane in range(LANES)):
         total += count
+    for lane in range(LANES) if until is not None else ():
+        while tick_lane(lane, until or 0):
+            total += 1
     return total
 
 
@@ -112,12 +126,23 @@ def _work(lane: int, publish: Publish | None) -> int:
     mark_done(pks)
     book = _book()
     if book.rules:
-        evaluation = Evaluation(book, lane, cursors_of(lane, _epochs(book)), now=now_ms())
-        evaluation.run(load_batches(pks))
+        batches, now = load_batches(pks), now_ms()
+        clocks = {rule: clock.ticked for rule, clock in clocks_of(lane, book.by_clock).items()}
+        evaluation = Evaluation(book, lane, cursors_of(lane, _epochs(book)), clocks, now)
+        evaluation.run(batches)
         _store(evaluation)
+        wake_later(book, batches, now)
     if publish is not None:
         publish(pks)
     return len(pks)
+
+
+def _tick(lane: int, until: int) -> int:
+    evaluation = tick(_book(), lane, until)
+    if evaluation is None:
+        return 0
+    _store(evaluation)
+    return 1
 
 
 def _scan(lane: int) -> int:

@@ -51,7 +51,7 @@ class State:
 
     @property
     def is_empty(self) -> bool:
-        return not self.is_true and not self.memory
+        return not self.is_true and not self.memory.keys() - {CLOCK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Report:
     """A vehicle's values after and before something ``at`` a time; ``heard`` is its last report's time then.
 
     ``skip``: the rule has just come to watch the vehicle and does not fire for what is true already.
+    ``asked``: up to then the clock was asked before, though nothing is remembered of it.
     """
 
     values: Values
@@ -67,6 +68,7 @@ class Report:
     heard: int | None
     heard_before: int | None
     skip: bool = False
+    asked: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,22 +108,24 @@ class Machine:
         steps: list[Step] = []
         if self.goes_by_time:
             known = Moment(report.before, at=report.at, heard=report.heard_before, memory=state.memory)
-            steps += self._by_time(state, known, before=report.at)
+            steps += self._by_time(state, known, after=report.asked, before=report.at)
         at = max(report.at, state.memory.get(CLOCK, report.at))
         moment = Moment(report.values, before=report.before, at=at, heard=report.heard, memory=state.memory)
         self._step(state, moment, steps, skip=report.skip, is_report=True)
         if self.is_shifting:
             settled = Moment(report.values, at=at, heard=report.heard, memory=state.memory)
             self._step(state, settled, steps, skip=report.skip)
-        self._tidy(state, at)
+        self._tidy(state, moment)
         return steps
 
-    def until(self, state: State, values: Values, heard: int | None, end: int) -> list[Step]:
-        """Step by the clock up to ``end``, which counts."""
+    def until(
+        self, state: State, values: Values, heard: int | None, end: int, *, after: int = 0
+    ) -> list[Step]:
+        """Step by the clock up to ``end``, which counts; ``after``: up to then it was asked before."""
         if not self.goes_by_time:
             return []
         moment = Moment(values, at=end, heard=heard, memory=state.memory)
-        return self._by_time(state, moment, before=end + 1)
+        return self._by_time(state, moment, after=after, before=end + 1)
 
     def renew(self, state: State, values: Values, at: int) -> None:
         """What was due was done: it is reckoned from now on."""
@@ -197,10 +201,10 @@ class Machine:
             return f"It fired for this vehicle {count:,} times that day, which is its limit."
         return ""
 
-    def _by_time(self, state: State, known: Moment, *, before: int) -> list[Step]:
+    def _by_time(self, state: State, known: Moment, *, after: int, before: int) -> list[Step]:
         """Every step that time alone brings after what was last seen, and before a time."""
         steps: list[Step] = []
-        after = max(known.heard or 0, state.memory.get(CLOCK, 0))
+        after = max(known.heard or 0, state.memory.get(CLOCK, 0), after)
         if not after:
             return steps
         for _ in range(MOST_STEPS):
@@ -210,7 +214,7 @@ class Machine:
             moment = Moment(known.values, at=at, heard=known.heard, memory=state.memory)
             self._step(state, moment, steps)
             after = at
-            self._tidy(state, at)
+            self._tidy(state, moment)
         return steps
 
     def _next(self, state: State, heard: int | None, after: int) -> int | None:
@@ -219,15 +223,14 @@ class Machine:
             times.append(max(state.memory[REPEAT_AT], after + 1))
         return min(times, default=None)
 
-    def _tidy(self, state: State, at: int) -> None:
-        """Remember the time only where there is something else to remember, and no cooldown for ever."""
-        memory = state.memory
-        memory.pop(CLOCK, None)
+    def _tidy(self, state: State, moment: Moment) -> None:
+        """Remember the time where the clock is asked of what was reported, and no cooldown for ever."""
+        memory, at = state.memory, moment.at
         if FIRED_AT in memory and at - memory[FIRED_AT] >= self.terms.cooldown_s * 1000:
             del memory[FIRED_AT]
         if OF_DAY in memory and memory[OF_DAY][0] != at // DAY_MS:
             del memory[OF_DAY]
-        if self.goes_by_time and (state.is_true or memory):
+        if self.goes_by_time and moment.heard is not None:
             memory[CLOCK] = at
 
     def _ending(self, clear: Node | None) -> Callable[[Moment, bool | None], bool]:

@@ -140,6 +140,13 @@ def _later(pk: int, fields: list[str], vehicles: list[int], old: str | None) -> 
     return Batch(pk, tuple(fields), vehicles, old=orjson.loads(old or "null"), is_first=is_first)
 
 
+def has_pending(lane: int) -> bool:
+    query = "SELECT EXISTS (SELECT FROM vehicle_management_changebatch WHERE lane = %s AND done_at IS NULL)"
+    with connection.cursor() as cursor:
+        cursor.execute(query, [lane])
+        return bool(cursor.fetchone()[0])
+
+
 def has_pending_before(lane: int, moment: datetime) -> bool:
     query = """
         SELECT EXISTS (SELECT FROM vehicle_management_changebatch

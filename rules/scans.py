@@ -32,13 +32,14 @@ _WATCHED = """
 
 def next_vehicles(rule: RunningRule, lane: int, after: int) -> list[int]:
     """The next vehicles of the lane in order, up to ``MOST_VEHICLES``."""
-    watched = _watched(rule, lane, after)
+    watched = next_watched(rule, lane, after)
     remembered = _fetch(_REMEMBERED, [rule.pk, after, LANES, lane, MOST_VEHICLES])
     moved = _fetch(_MOVED, [lane, sorted(SCOPE_FIELDS), after, MOST_VEHICLES])
     return sorted({*watched, *remembered, *moved})[:MOST_VEHICLES]
 
 
-def _watched(rule: RunningRule, lane: int, after: int) -> list[int]:
+def next_watched(rule: RunningRule, lane: int, after: int) -> list[int]:
+    """Those that are in the scope now, up to ``MOST_VEHICLES``."""
     wheres, params = _conditions(rule)
     if not wheres:
         return []

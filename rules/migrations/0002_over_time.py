@@ -3,8 +3,9 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.utils.timezone
-import rules.models
 from django.db import migrations, models
+
+import rules.models
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,150 @@
+"""Rules that wait for late readings: they go by what is stored, in event time, once it has lain long enough.
+
+A reading that came within the lateness after its own time stands in its place by then, whatever came before it. A
+state of such a rule holds the vehicle's values as far as the rule has decided (``LATE``: values, the time decided up
+to, and that of the last report).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import connection
+
+from rules.history import Event, causes_of, events_of
+from rules.machine import Report, State, Step
+from rules.matching import Values
+from rules.moments import ms_of, time_of
+from rules.pending import Batch
+from rules.running import RuleBook, RunningRule
+from rules.states import States
+from rules.surroundings import vehicles_of_open_tasks
+from rules.values import load_values
+
+LATE = "late"
+# No reading is older when it is taken in.
+OLDEST_MS = 400 * 86_400_000
+_NONE: frozenset[int] = frozenset()
+
+
+class LateReadings:
+    """What may be decided of these vehicles: up to the latest that was received before ``cut`` (milliseconds)."""
+
+    def __init__(self, rule: RunningRule, states: States, values: Mapping[int, Values], cut: int) -> None:
+        self._rule, self._states, self._cut = rule, states, cut
+        for pk, known in values.items():
+            state = states.begin(rule.pk, pk)
+            if LATE not in state.memory:
+                state.memory[LATE] = _unheard(rule, known, cut)
+        self._decided = {pk: int(states.begin(rule.pk, pk).memory[LATE]["d"]) for pk in values}
+        self._ends, self._waiting = _ends(self._decided, cut)
+        self._events: dict[int, list[Event]] = defaultdict(list)
+        starts = {pk: time_of(self._decided[pk] + 1) for pk in self._ends}
+        for event in events_of(
+            list(starts), rule.keys, starts, time_of(max(self._ends.values(), default=0) + 1)
+        ):
+            if event[1] <= self._ends[event[0]]:
+                self._events[event[0]].append(event)
+        self._changes = {(pk, at): change for held in self._events.values() for pk, at, _, _, change in held}
+
+    def steps(self, pk: int, state: State, until: int) -> list[Step]:
+        late, machine, steps = state.memory[LATE], self._rule.machine, []
+        for _pk, at, said, is_report, _change in self._events.get(pk, ()):
+            before, heard_before = late["v"], late["h"]
+            late["v"], late["d"] = {**before, **said}, at
+            late["h"] = at if is_report else heard_before
+            steps += machine.see(state, Report(late["v"], before, at, late["h"], heard_before))
+        steps += machine.until(state, late["v"], late["h"], until)
+        self._states.late_wakes[self._rule.pk, pk] = self._wake(pk, state)
+        return steps
+
+    def cause_of(self, pk: int, step: Step) -> dict[str, Any] | None:
+        """What was reported then; None where time alone made it."""
+        if (pk, step.at) not in self._changes:
+            return None
+        return causes_of([(pk, step.at, self._changes[pk, step.at])])[0]
+
+    def _wake(self, pk: int, state: State) -> int | None:
+        """When what waits will have lain long enough, or when time alone may tell more."""
+        lateness = self._rule.lateness_s * 1000
+        times = [self._waiting.get(pk), self._rule.machine.wakes_at(state)]
+        return min((time + lateness for time in times if time is not None), default=None)
+
+
+def begin_late(rule: RunningRule, state: State, values: Values, heard: int | None) -> None:
+    """The rule found the vehicle as it is: from now on it decides in order."""
+    held = {key: values.get(key) for key in rule.keys}
+    state.memory[LATE] = {"v": held, "d": heard or 0, "h": heard}
+
+
+def _unheard(rule: RunningRule, values: Values, cut: int) -> dict[str, Any]:
+    """A vehicle that came after the rule began: of its reports none was decided."""
+    held = {key: values.get(key) for key in rule.keys if not key.startswith("status.")}
+    return {"v": held, "d": max(0, cut - OLDEST_MS), "h": None}
+
+
+def _ends(decided: Mapping[int, int], cut: int) -> tuple[dict[int, int], dict[int, int]]:
+    """By vehicle, up to when it can be decided, and when the first of what has to wait was received."""
+    if not decided:
+        return {}, {}
+    query = """
+        WITH wanted AS (SELECT * FROM unnest(%(vehicles)s::int[], %(decided)s::timestamptz[]) AS w (vehicle, at))
+        SELECT vehicle, max(ready), min(waiting) FROM (
+            SELECT w.vehicle, max(r.recorded_at) FILTER (WHERE r.received_at <= %(cut)s) AS ready,
+                   min(r.received_at) FILTER (WHERE r.received_at > %(cut)s) AS waiting
+            FROM wanted w JOIN telemetry_reading r ON r.vehicle = w.vehicle AND r.recorded_at > w.at
+            WHERE r.recorded_at > %(first)s GROUP BY w.vehicle
+            UNION ALL
+            SELECT w.vehicle, max(c.at) FILTER (WHERE c.at <= %(cut)s), min(c.at) FILTER (WHERE c.at > %(cut)s)
+            FROM wanted w JOIN vehicle_management_vehiclechange c ON c.vehicle_id = w.vehicle AND c.at > w.at
+            GROUP BY w.vehicle
+            UNION ALL
+            SELECT w.vehicle, s.recorded_at, NULL FROM wanted w
+            JOIN vehicle_management_vehiclestatus s ON s.vehicle_id = w.vehicle
+            WHERE s.recorded_at > w.at AND s.recorded_at <= %(cut)s
+              AND NOT EXISTS (SELECT FROM telemetry_reading r
+                              WHERE r.vehicle = w.vehicle AND r.recorded_at = s.recorded_at)
+        ) AS found GROUP BY vehicle
+    """
+    params: dict[str, Any] = {
+        "vehicles": list(decided),
+        "decided": [time_of(at) for at in decided.values()],
+        "cut": time_of(cut),
+        "first": time_of(min(decided.values())),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        rows = cursor.fetchall()
+    ends = {pk: ms_of(ready) or 0 for pk, ready, _ in rows if ready is not None}
+    waiting = {pk: ms_of(waiting) or 0 for pk, _, waiting in rows if waiting is not None}
+    return ends, waiting
+
+
+def wake_later(book: RuleBook, batches: Iterable[Batch], now: int) -> None:
+    """Have the rules that wait look at these vehicles when their time has come."""
+    touched = {pk for batch in batches for pk in batch.vehicles}
+    if not book.late or not touched:
+        return
+    values = load_values(touched, (), book.fleet_ids)
+    of_tasks = vehicles_of_open_tasks([rule.pk for rule in book.late if rule.scope.tasks], touched)
+    rows = [
+        (rule.pk, pk, rule.epoch, time_of(now + rule.lateness_s * 1000))
+        for pk in sorted(values)
+        for rule in book.late
+        if rule.watches(pk, values[pk], of_tasks.get(rule.pk, _NONE))
+    ]
+    if rows:
+        _store_wakes(rows)
+
+
+def _store_wakes(rows: list[tuple[Any, ...]]) -> None:
+    query = """
+        INSERT INTO rules_rulestate AS held (rule_id, vehicle_id, epoch, wake_at, is_true, attentive)
+        SELECT *, FALSE, FALSE FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::timestamptz[])
+        ON CONFLICT (rule_id, vehicle_id) DO UPDATE SET epoch = EXCLUDED.epoch, wake_at = EXCLUDED.wake_at,
+            is_true = held.is_true AND held.epoch = EXCLUDED.epoch,
+            memory = CASE WHEN held.epoch = EXCLUDED.epoch THEN held.memory END
+        WHERE held.wake_at IS NULL OR held.wake_at > EXCLUDED.wake_at OR held.epoch <> EXCLUDED.epoch
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, list(map(list, zip(*rows, strict=True))))
