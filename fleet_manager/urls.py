@@ -11,8 +11,9 @@ API_APPS = [
     "vehicle_management",
     "telemetry",
     "alerts",
-    "rules",
+    # Before the rules: it tries rules over files at addresses of theirs.
     "file_manager",
+    "rules",
     "analytics",
 ]
 

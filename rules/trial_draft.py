@@ -46,7 +46,8 @@ def read_draft(
 ) -> Draft:
     """``values`` as the API's body has them, over what ``origin`` says; on ``vehicles``, or on its scope's.
 
-    Raises ValidationError by the path of what is wrong.
+    Without either, it is an error where it ``needs_vehicles``, and all that ``by`` sees where not. Raises
+    ValidationError by the path of what is wrong.
     """
     given = {name: value for name, value in values.items() if name in FIELDS}
     if not str(given.get("name") or "").strip():
@@ -64,8 +65,8 @@ def read_draft(
     )
     if vehicles is not None:
         return Draft(rule, named_vehicles(vehicles, by=by), origin)
-    if not needs_vehicles:
-        return Draft(rule, {}, origin)
+    if scope is None and not needs_vehicles:
+        return Draft(rule, _ids(Vehicle.objects.visible_to(by)), origin)
     if scope is None:
         raise ValidationError({"scope": [_("Say what to try it on: give a scope, or vehicles.")]})
     return Draft(rule, _ids(_watched(scope, origin, by)), origin)
