@@ -67,7 +67,7 @@ def _hints() -> dict[str, str]:
         ),
         "call_webhook": _(
             "A signed POST (webhook-id, webhook-timestamp, webhook-signature), tried again until it is "
-            "taken. The secret stands on this rule's page once it is saved."
+            "taken. “Secret of the webhooks” on this rule’s page shows what it is signed with, once it is saved."
         ),
         "publish_message": _("Onto the bus, for whoever listens to the channel."),
     }

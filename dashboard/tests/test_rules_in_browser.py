@@ -6,14 +6,13 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.tests.factories import FleetFactory, UserFactory
+from dashboard.tests.rule_hands import EVERY_KIND, OVER, compare, row, save, sentence
 from rules.models import Rule
 from rules.services import create_rule, update_rule
 from rules.tests.factories import make_vehicle
 from vehicle_management.tests.factories import VehicleFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-OVER = {"field": "odometer_km", "operator": "gt", "value": 10_000}
 
 
 @pytest.fixture
@@ -24,25 +23,6 @@ def person(server):
 @pytest.fixture
 def tab(logged_in, person):
     return logged_in(person)
-
-
-def sentence(tab):
-    return tab.get_by_test_id("rule-sentence")
-
-
-def row(tab, place):
-    return tab.locator(".rule-row").nth(place)
-
-
-def compare(tab, place, field, operator, value=None):
-    row(tab, place).locator("[data-field]").fill(field)
-    row(tab, place).locator("[data-operator]").select_option(operator)
-    if value is not None:
-        row(tab, place).locator("[data-value]").fill(value)
-
-
-def save(tab):
-    tab.get_by_test_id("rule-save-btn").click()
 
 
 def test_a_rule_is_built_said_and_saved(tab):
@@ -97,30 +77,6 @@ def test_a_stored_rule_fires_anew_only_where_it_changes(tab, person):
     expect(now).to_have_text("Now true for 1 of the 1 vehicles that it watches.")
     compare(tab, 0, "make", "ne", "Iveco")
     expect(now).to_have_text("Now true for 1 of the 1 vehicles that it watches: they fire at once.")
-
-
-EVERY_KIND = {
-    "any": [
-        {"field": "speed_kmh", "operator": "gt", "value": {"field": "odometer_km", "plus": -5}},
-        {"field": "status", "operator": "changed", "value": {"to": "IDLE"}},
-        {"field": "status", "operator": "changed"},
-        {"field": "fuel_pct", "operator": "fell_by", "value": 12.5},
-        {"field": "plate", "operator": "matches", "value": "^HH-[0-9]+"},
-        {"often": {"lasts": {"not": OVER}, "seconds": 90}, "times": 3, "seconds": 5_400},
-        {
-            "not": {
-                "lasts": {"any": [OVER, {"not": {"often": OVER, "times": 2, "seconds": 60}}]},
-                "seconds": 7,
-            }
-        },
-        {"silent": 1_800},
-        {"outside": {"polygon": [[53.5, 9.9], [53.6, 9.9], [53.6, 10.1]], "name": "harbour"}},
-        {"inside": {"circle": {"latitude": 53.5, "longitude": 10, "radius_m": 250}}},
-        {"hours": {"from": "22:00", "to": "06:00", "weekdays": ["fri", "sat"], "time_zone": "Europe/Berlin"}},
-        {"hours": {"from": "08:00", "to": "16:30"}},
-        {"due": {"every_km": 10_000, "ahead_km": 500, "every_months": 12, "ahead_days": 14}},
-    ]
-}
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ function lines(field, value, id, put, { words }) {
     }),
     iconButton("tabler-x", `${words.remove} ${at + 1}`, () => { held.splice(at, 1); keep(); draw(); }, "btn-sm"));
   draw();
-  return h("div", { class: "rule-line-box" }, list, h("button", { type: "button", class: "btn btn-sm", id, onclick: () => add(held.length) }, icon("tabler-plus"), field.adds));
+  return h("div", { class: "rule-line-box", role: "group", "aria-label": field.label, id }, list, h("button", { type: "button", class: "btn btn-sm", onclick: () => add(held.length) }, icon("tabler-plus"), field.adds));
 }
 
 function rulePicker(field, value, id, put, { words, rules }) {

@@ -114,7 +114,8 @@ export class PatternTree {
       onchange: (event) => {
         node.value = reshaped(node.value, node.operator, event.target.value);
         node.operator = event.target.value;
-        redraw().querySelector("[data-value], .rule-value select")?.focus();
+        // The arrow keys go on to the next one from here.
+        redraw().querySelector("[data-operator]")?.focus();
         this.changed();
       },
     });

@@ -77,14 +77,14 @@ export class PlaceEditor {
       line(words.radius, plainNumber(radius.shown(circle.radius_m), {
         label: words.radius, at: "radius_m", unit: this.around.measures.m.unit, put: (value) => put("radius_m")(value === undefined ? undefined : radius.stored(value)),
       })),
-      this.here(words.centre_here, ([latitude, longitude]) => this.take({ circle: { radius_m: this.map.goodRadius(), ...circle, latitude, longitude } })),
+      this.here(words.centre_here, ([latitude, longitude]) => this.take({ circle: { radius_m: this.map.goodRadius(), ...held.place.circle, latitude, longitude } })),
     ];
   }
 
   polygonInputs() {
     const { words } = this;
     const corners = this.held.place.polygon;
-    const change = (made) => { this.take({ polygon: made }); };
+    const change = (make) => { this.take({ polygon: make(this.held.place.polygon) }); };
     const put = (at, part) => (value) => {
       const made = this.held.place.polygon.map((corner) => [...corner]);
       made[at][part] = value ?? null;
@@ -93,11 +93,11 @@ export class PlaceEditor {
     };
     const row = (corner, at) => h("li", { class: "rule-corner" }, h("span", { class: "rule-corner-number" }, String(at + 1)),
       degrees(corner[0], `${words.corner} ${at + 1}: ${words.latitude}`, "", put(at, 0), true), degrees(corner[1], `${words.corner} ${at + 1}: ${words.longitude}`, "", put(at, 1), true),
-      iconButton("tabler-x", `${words.remove_corner} ${at + 1}`, () => change(corners.filter((_one, index) => index !== at)), "btn-sm"));
+      iconButton("tabler-x", `${words.remove_corner} ${at + 1}`, () => change((held) => held.filter((_one, index) => index !== at)), "btn-sm"));
     const add = h("button", {
-      type: "button", class: "btn btn-sm", disabled: corners.length >= MOST_CORNERS, onclick: () => { change([...corners, [null, null]]); [...this.numbers.querySelectorAll("input")].at(-2)?.focus(); },
+      type: "button", class: "btn btn-sm", disabled: corners.length >= MOST_CORNERS, onclick: () => { change((held) => [...held, [null, null]]); [...this.numbers.querySelectorAll("input")].at(-2)?.focus(); },
     }, icon("tabler-plus"), words.add_corner);
-    return [h("ol", { class: "rule-corners", "data-at": "polygon" }, corners.map(row)), h("div", { class: "btn-list" }, add, this.here(words.corner_here, (corner) => change([...corners, corner])))];
+    return [h("ol", { class: "rule-corners", "data-at": "polygon" }, corners.map(row)), h("div", { class: "btn-list" }, add, this.here(words.corner_here, (corner) => change((held) => [...held, corner])))];
   }
 
   // For hands on a keyboard: the map is moved with the arrow keys, and what is in its middle is taken.
