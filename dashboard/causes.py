@@ -74,7 +74,7 @@ def _reading(cause: Told) -> SafeString:
 
 
 def _shipped(cause: Told) -> SafeString:
-    return format_html("{}", _("this program, which came with it"))
+    return format_html("{}", _("came with the program"))
 
 
 TELLERS: dict[str, Callable[[Told], SafeString]] = {

@@ -131,6 +131,8 @@ class Words:
         if name in happened:
             return Difference(happened[name])
         label = _labels().get(name, name)
+        if name == "actions":
+            return _between(label, before.get(name) or (), after.get(name) or ())
         if name not in before:
             return Difference(label, "", self._told(name, after.get(name)))
         return Difference(label, self._told(name, before[name]), self._told(name, after.get(name)))
@@ -142,8 +144,6 @@ class Words:
             return _("as soon as the sentence is false")
         if name == "scope":
             return self.scope(value or {})
-        if name == "actions":
-            return "\n".join(map(_told_action, value or ())) or _("nothing")
         if name == "enabled":
             return _("on") if value else _("off")
         if value is None:
@@ -155,6 +155,15 @@ def _listed(values: list[Any]) -> str:
     shown = ", ".join(map(str, values[:MOST_NAMED]))
     more = len(values) - MOST_NAMED
     return shown if more <= 0 else _("%(shown)s and %(n)d more") % {"shown": shown, "n": more}
+
+
+def _between(label: str, before: Iterable[Any], after: Iterable[Any]) -> Difference:
+    """Of lists of actions only those that went and those that came; all, where but their order changed."""
+    old, new = list(map(_told_action, before)), list(map(_told_action, after))
+    gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
+    if not gone and not come:
+        gone, come = old, new
+    return Difference(label, "\n".join(gone), "\n".join(come))
 
 
 def _told_action(action: Mapping[str, Any]) -> str:

@@ -19,8 +19,17 @@ UNKNOWN = {"kind": "unknown"}
 
 def definition_of(rule: Rule) -> Definition:
     """What the rule says, as the API tells it; uses what was prefetched."""
-    plain = {name: getattr(rule, name) for name in PLAIN}
-    return {**plain, "pattern": rule.pattern, "actions": rule.actions, "scope": scope_of(rule)}
+    return {
+        "name": rule.name,
+        "description": rule.description,
+        "enabled": rule.enabled,
+        "scope": scope_of(rule),
+        "pattern": rule.pattern,
+        "clear": rule.clear,
+        **{name: getattr(rule, name) for name in LIMITS},
+        "actions": rule.actions,
+        "skip_current": rule.skip_current,
+    }
 
 
 def scope_of(rule: Rule) -> dict[str, Any]:

@@ -65,6 +65,12 @@ class ShownAction:
     task: Task | None
     alert: Alert | None
 
+    @property
+    def note(self) -> str:
+        """What the action says beyond its last attempt."""
+        tries = list(self.action.tries.all())
+        return "" if tries and tries[-1].answer == self.action.result else self.action.result
+
 
 def actions_of(firing: Firing, me: User) -> list[ShownAction]:
     actions = list(firing.actions.all())

@@ -50,6 +50,18 @@ def test_versions_tell_who_changed_what_from_what_to_what(page, world):
     assert f'href="/rules/{rule.pk}/versions"' in shown(page, f"/rules/{rule.pk}")
 
 
+def test_of_the_actions_only_those_are_told_that_came_or_went(page, world):
+    log, task = {"type": "store_log", "message": "far"}, {"type": "create_task", "title": "Look"}
+    rule = own_rule(world, actions=[log])
+    update_rule(rule, {"actions": [log, task]}, by=world.people.manager)
+    update_rule(rule, {"actions": [task]}, by=world.people.manager)
+    update_rule(rule, {"actions": []}, by=world.people.manager)
+    text = shown(page, f"/rules/{rule.pk}/versions")
+    assert text.count("<ins>Create task (title: Look)</ins>") == 1
+    assert text.count("<del>Store log (message: far)</del>") == 1
+    assert text.count("<del>Create task (title: Look)</del>") == 1
+
+
 def test_one_version_is_shown_as_it_was(page, world):
     rule = own_rule(world, repeat_s=600, actions=[{"type": "store_log", "message": "far"}])
     update_rule(rule, {"scope": {"everything": True}, "repeat_s": None}, by=world.people.manager)
