@@ -36,7 +36,7 @@ def metrics_of(vehicle: Vehicle, start: datetime, end: datetime) -> dict[str, An
         "avg_engine_temp_c": _mean(sums, "temp"),
         "max_engine_temp_c": _rounded(sums.get("temp_max")),
         "total_distance_km": distance_km(sums),
-        "alert_count": _raised([vehicle.pk], start, end).get(vehicle.pk, 0),
+        "alert_count": alerts_raised([vehicle.pk], start, end).get(vehicle.pk, 0),
     }
 
 
@@ -63,7 +63,7 @@ def performance_of(fleet: Fleet, start: datetime, end: datetime, seen_by: Actor)
     seen = Vehicle.objects.visible_to(seen_by).filter(fleet=fleet)
     vehicles = dict(seen.order_by("vehicle_id").values_list("pk", "vehicle_id"))
     sums = sums_of(list(vehicles), start, end)
-    alerts = _raised(seen.values("pk"), start, end)
+    alerts = alerts_raised(seen.values("pk"), start, end)
     told = [
         _performance(vehicle_id, sums.get(pk, {}), alerts.get(pk, 0)) for pk, vehicle_id in vehicles.items()
     ]
@@ -97,7 +97,7 @@ def distance_km(sums: Sums) -> float:
     return round(sums.get("distance_km", 0.0), 3)
 
 
-def _raised(vehicles: Any, start: datetime, end: datetime) -> dict[int, int]:
+def alerts_raised(vehicles: Any, start: datetime, end: datetime) -> dict[int, int]:
     """How many alerts began in the span, by the vehicle's key; ``vehicles`` is a list of keys, or a query for them."""
     began = Alert.objects.filter(vehicle__in=vehicles, triggered_at__gte=start, triggered_at__lt=end)
     return dict(began.order_by().values_list("vehicle").annotate(Count("pk")))

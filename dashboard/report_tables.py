@@ -7,10 +7,11 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Fleet, User
-from analytics.reports import distance_km
+from analytics.reports import alerts_raised, distance_km
 from dashboard import shown
 from dashboard.shown import NOTHING, hours, link, measure, meter, number
 from dashboard.tables import Cell, Column, Table
@@ -35,24 +36,30 @@ class VehicleRow:
     min_battery_pct: float | None
     max_engine_temp_c: float | None
     readings: int
-    alerts: int = 0
+    alerts: int
 
 
 def vehicle_rows(me: User, fleet: Fleet | None, start: datetime, end: datetime) -> list[VehicleRow]:
     """Every vehicle that is seen, of one fleet or of all; those that reported nothing too."""
     seen = Vehicle.objects.visible_to(me).select_related("fleet").order_by("vehicle_id")
-    vehicles = list(seen.filter(fleet=fleet) if fleet else seen)
+    seen = seen.filter(fleet=fleet) if fleet else seen
+    vehicles = list(seen)
     sums = sums_of([vehicle.pk for vehicle in vehicles], start, end)
+    alerts = alerts_raised(seen.order_by().values("pk"), start, end)
     longest = max((distance_km(one) for one in sums.values()), default=0.0)
-    return [_vehicle_row(vehicle, sums.get(vehicle.pk, {}), longest) for vehicle in vehicles]
+    return [
+        _vehicle_row(vehicle, sums.get(vehicle.pk, {}), longest, alerts.get(vehicle.pk, 0))
+        for vehicle in vehicles
+    ]
 
 
 def vehicle_row(vehicle: Vehicle, start: datetime, end: datetime) -> VehicleRow:
     sums = sums_of([vehicle.pk], start, end).get(vehicle.pk, {})
-    return _vehicle_row(vehicle, sums, distance_km(sums))
+    alerts = alerts_raised([vehicle.pk], start, end).get(vehicle.pk, 0)
+    return _vehicle_row(vehicle, sums, distance_km(sums), alerts)
 
 
-def _vehicle_row(vehicle: Vehicle, sums: dict[str, Any], longest: float) -> VehicleRow:
+def _vehicle_row(vehicle: Vehicle, sums: dict[str, Any], longest: float, alerts: int) -> VehicleRow:
     return VehicleRow(
         vehicle_id=vehicle.vehicle_id,
         kind=" ".join(filter(None, (vehicle.make, vehicle.model))),
@@ -65,6 +72,7 @@ def _vehicle_row(vehicle: Vehicle, sums: dict[str, Any], longest: float) -> Vehi
         min_battery_pct=sums.get("battery_min"),
         max_engine_temp_c=sums.get("temp_max"),
         readings=sums.get("readings", 0),
+        alerts=alerts,
     )
 
 
@@ -75,6 +83,12 @@ def _mean(sums: dict[str, Any], name: str) -> float | None:
 
 def vehicle_link(vehicle_id: str) -> Any:
     return link(reverse("vehicle", args=[vehicle_id]), vehicle_id, "fw-medium")
+
+
+def alerts_link(row: VehicleRow) -> Any:
+    """How many were raised in the span, with a way to all of the vehicle's."""
+    address = f"{reverse('alerts')}?{urlencode({'state': 'all', 'vehicle_id': row.vehicle_id})}"
+    return link(address, number(row.alerts), "link-body") if row.alerts else number(row.alerts)
 
 
 def distance_bar(row: VehicleRow, me: User) -> Any:
@@ -120,7 +134,7 @@ PERFORMANCE = Table(
         _of_row(
             "max_engine_temp_c", _("Hottest engine"), _measured("max_engine_temp_c", "°C"), is_shown=False
         ),
-        _of_row("alerts", _("Alerts"), lambda row, me: number(row.alerts)),
+        _of_row("alerts", _("Alerts"), lambda row, me: alerts_link(row)),
         _of_row("readings", _("Readings"), lambda row, me: number(row.readings)),
     ),
     ordering="-distance_km",

@@ -388,3 +388,9 @@ def test_every_page_has_the_badge(page, world):
 def test_somebody_without_fleets_sees_an_empty_inbox(client, world):
     client.force_login(UserFactory(role="OPERATOR"))
     assert client.get("/alerts").status_code == 200
+
+
+def test_reports_tell_how_many_alerts_began_in_their_time(page, world):
+    shown = text_of(page.get("/reports?range=7d"))
+    assert 'href="/alerts?state=all&amp;vehicle_id=fleet-north-VH-001"' in shown
+    assert "vehicle_id=fleet-north-VH-002" not in shown
