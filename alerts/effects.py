@@ -13,7 +13,7 @@ import orjson
 from django.db import connection
 from django.utils import timezone
 
-from alerts.models import AlertEvent
+from alerts.models import Alert, AlertEvent
 from alerts.story import tell_story
 from alerts.tasks import ring_for_telling
 
@@ -98,6 +98,17 @@ def close_alerts(pairs: Sequence[tuple[str, int, datetime]], *, cause: Mapping[s
         closed = sorted(pk for (pk,) in cursor.fetchall())
     tell_story(AlertEvent.Kind.CLOSED, dict.fromkeys(closed, cause))
     return closed
+
+
+def close_alerts_of(
+    origin: str, *, at: datetime, cause: Mapping[str, Any], vehicles: Iterable[int] | None = None
+) -> list[int]:
+    """Close all that ``origin`` has open, as when it is switched off; or those of ``vehicles``, which left it."""
+    held = Alert.objects.open().filter(origin=origin).order_by()
+    if vehicles is not None:
+        held = held.filter(vehicle__in=list(vehicles))
+    pks: Iterable[Any] = held.values_list("vehicle_id", flat=True)
+    return close_alerts([(origin, pk, at) for pk in pks], cause=cause)
 
 
 def _fresh(raises: Iterable[Raise]) -> Iterable[dict[str, Any]]:

@@ -116,7 +116,7 @@ def restore_vehicle(vehicle: Vehicle, *, by: Actor) -> Vehicle:
 def purge_vehicle(vehicle: Vehicle, *, by: Actor) -> None:
     """Delete a hidden vehicle for good, with its status and history.
 
-    Raises ValidationError while it is not hidden, or while tasks or firings still tell of it.
+    Raises ValidationError while it is not hidden, or while tasks, alerts or firings still tell of it.
     """
     if vehicle.deleted_at is None:
         raise ValidationError(
@@ -126,7 +126,7 @@ def purge_vehicle(vehicle: Vehicle, *, by: Actor) -> None:
         with transaction.atomic():
             vehicle.delete()
     except models.ProtectedError as error:
-        message = _("“%(id)s” cannot be purged: %(n)d tasks, firings or log lines tell of it.")
+        message = _("“%(id)s” cannot be purged: %(n)d tasks, alerts, firings or log lines tell of it.")
         raise ValidationError(
             message % {"id": vehicle.vehicle_id, "n": len(error.protected_objects)}
         ) from error

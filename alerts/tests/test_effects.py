@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Cause
-from alerts.effects import Touch, close_alerts, lock_alerts, raise_alerts, touch_alerts
+from alerts.effects import Touch, close_alerts, close_alerts_of, lock_alerts, raise_alerts, touch_alerts
 from alerts.models import Alert, AlertEvent
 from alerts.tests.factories import AT, RULE, a_raise
 from vehicle_management.tests.factories import VehicleFactory
@@ -130,6 +130,16 @@ def test_an_alert_never_ends_before_it_began(vehicle):
     raise_alerts([a_raise(vehicle, at=LATER)])
     close_alerts([("rule:12", vehicle, AT)], cause=RULE)
     assert Alert.objects.get().closed_at == LATER
+
+
+def test_what_an_origin_has_open_is_closed_at_once_or_for_some_vehicles(vehicle):
+    other = VehicleFactory().pk
+    one, two = raise_alerts([a_raise(vehicle), a_raise(other)])
+    (kept,) = raise_alerts([a_raise(vehicle, origin="rule:1")])
+    assert close_alerts_of("rule:12", at=LATER, cause=RULE, vehicles=[other, 10**9]) == [two]
+    assert close_alerts_of("rule:12", at=LATER, cause=RULE) == [one]
+    assert close_alerts_of("rule:12", at=LATER, cause=RULE) == []
+    assert Alert.objects.open().get().pk == kept
 
 
 def test_nothing_to_do_asks_the_database_nothing():
