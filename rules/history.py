@@ -25,7 +25,7 @@ from telemetry.partitions import existing_days
 from telemetry.readings import from_ms, to_ms
 from telemetry.rollups import DAY, floor_time
 from vehicle_management.advance import as_text
-from vehicle_management.models import FROM_THE_BUS, Vehicle, VehicleChange
+from vehicle_management.models import Vehicle, VehicleChange
 
 AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
@@ -141,7 +141,7 @@ def _received(wanted: set[tuple[int, int]]) -> dict[tuple[int, int], datetime]:
 
 
 def _of_reading(at: int, received: datetime | None) -> dict[str, Any]:
-    told = {**FROM_THE_BUS, "recorded_at": as_text(from_ms(at))}
+    told = {"kind": "reading", "recorded_at": as_text(from_ms(at))}
     return told if received is None else {**told, "received_at": as_text(received)}
 
 
