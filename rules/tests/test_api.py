@@ -116,11 +116,6 @@ def test_validate_tells_for_how_many_vehicles_it_is_true_now(people, monkeypatch
     assert now("administrator", {"everything": True}) == {"watched": 3, "looked_at": 2, "true": 1}
 
 
-def test_trying_a_rule_on_the_past_is_not_built_yet(people):
-    rule = make_rule(by=people.manager)
-    assert people.client("manager").post(f"/api/v1/rules/{rule.pk}/test", {}).status_code == 404
-
-
 def test_another_fleet_is_refused_and_another_fleets_vehicle_is_not_found(people):
     make_vehicle("south-1", people.south)
     client = people.client("manager")
