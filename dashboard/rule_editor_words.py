@@ -119,7 +119,7 @@ def _rows() -> dict[str, Any]:
         "silent_for": _("for"),
         "hours_from": _("From"),
         "hours_to": _("to"),
-        "next_day": _("of the next day"),
+        "next_day": _("next day"),
         "time_zone": _("Time zone"),
         "weekdays": [
             ("mon", _("Mon")),
@@ -204,6 +204,7 @@ def _settings() -> dict[str, Any]:
         "short": {
             "end": _("Ends as soon as it is no longer true"),
             "own_end": _("Ends by a condition of its own"),
+            "ends": _("Ends %s"),
             "once": _("fires once until then"),
             "repeat_s": _("fires again every %n"),
             "cooldown_s": _("rests %n per vehicle"),

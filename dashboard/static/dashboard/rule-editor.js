@@ -16,6 +16,7 @@ const [sentence, now, trouble, saved, button] = ["sentence", "now", "trouble", "
 const kept = new Kept(rule.version ?? 0);
 let attempted = false;
 let asked = 0;
+let saidEnd = "";
 let isConflict = false;
 
 // ------------------------------------------------------------ the parts of the page
@@ -73,6 +74,7 @@ const stored = rule.id && start === rule ? meaning() : "";
 // Half a condition is not asked about; half an action does not keep the sentence from being said.
 const check = later(250, async () => {
   const turn = ++asked;
+  sayEnd();
   if (!isComplete(tree.root, shapeOf)) return say("");
   const { name, actions, clear, ...others } = body();
   const given = { ...others, ...(name && { name }), ...(cards.isComplete() && { actions }), ...(settings.isComplete() && { clear }) };
@@ -88,6 +90,16 @@ const check = later(250, async () => {
 async function sayPattern(turn, pattern) {
   const answer = await send("POST", "/api/v1/rules/validate", { pattern });
   if (turn === asked) say(answer.told.sentence ?? "");
+}
+
+// The other sentence: when it ends. It is asked for where it is another than before.
+async function sayEnd() {
+  const { clear } = settings.value();
+  const given = clear && settings.isComplete() ? JSON.stringify(clear) : "";
+  if (given === saidEnd) return;
+  saidEnd = given;
+  const answer = given ? await send("POST", "/api/v1/rules/validate", { pattern: clear }) : { told: {} };
+  if (given === saidEnd) settings.sayEnd(answer.told.sentence ?? "");
 }
 
 // What it would do at once, before it is switched on.

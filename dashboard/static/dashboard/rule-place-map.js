@@ -5,7 +5,7 @@ import { canDrawMaps, openMap } from "./map.js";
 import { isPlaceComplete } from "./rule-model.js";
 
 const EARTH_M = 6_371_008.8;
-const STEPS = 72;
+const STEPS = 96;
 const NEAR_PX = 14;
 const FINE = 6;
 const EUROPE = [-11, 36, 31, 60];
@@ -61,7 +61,7 @@ export class PlaceMap {
 
   paint() {
     const { map } = this;
-    for (const name of ["place", "handles"]) map.addSource(name, { type: "geojson", data: collection([]) });
+    for (const name of ["place", "handles"]) map.addSource(name, { type: "geojson", data: collection([]), tolerance: 0 });
     map.addSource("vehicles", { type: "geojson", data: collection(this.positions.map(([latitude, longitude, id]) => point([longitude, latitude], { id }))) });
     map.addLayer({ id: "vehicles", type: "circle", source: "vehicles", paint: { "circle-radius": 4, "circle-stroke-width": 1.5 } });
     map.addLayer({ id: "vehicle-names", type: "symbol", source: "vehicles", minzoom: 10, layout: { "text-field": ["get", "id"], "text-font": ["Inter Variable", "sans-serif"], "text-size": 11, "text-offset": [0, 1.1] }, paint: { "text-halo-width": 1.5 } });

@@ -66,12 +66,18 @@ export class Settings {
   // One line that tells all of it while it is folded away.
   sayShort() {
     const { words, held } = this;
-    const told = [words.short[this.clear ? "own_end" : "end"]];
+    const told = [this.clear && this.end ? words.short.ends.replace("%s", this.end) : words.short[this.clear ? "own_end" : "end"]];
     for (const name of ORDER) {
       if (held[name]) told.push(words.short[name].replace("%n", name in LENGTHS ? spoken(held[name], words) : held[name].toLocaleString()));
     }
     if (!held.repeat_s) told.splice(1, 0, words.short.once);
     this.short.textContent = told.join(" · ");
+  }
+
+  // The condition for the end as a sentence, where it is one.
+  sayEnd(sentence) {
+    this.end = sentence.charAt(0).toLowerCase() + sentence.slice(1);
+    this.sayShort();
   }
 
   isComplete() { return !this.clear || isComplete(this.clear.root, shapeOf); }
