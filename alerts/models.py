@@ -68,6 +68,9 @@ class Alert(models.Model):
             models.Index(fields=("vehicle", "-triggered_at"), name="alert_of_vehicle"),
             models.Index(fields=("-id",), name="alert_open", condition=Q(closed_at__isnull=True)),
             models.Index(
+                fields=("-id",), name="alert_unacknowledged", condition=Q(acknowledged_at__isnull=True)
+            ),
+            models.Index(
                 fields=("escalate_at",),
                 name="alert_to_escalate",
                 condition=Q(escalate_at__isnull=False, escalated_at__isnull=True, closed_at__isnull=True),
@@ -103,6 +106,7 @@ class AlertEvent(models.Model):
         ACKNOWLEDGED = "ACKNOWLEDGED", _("acknowledged")
         ASSIGNED = "ASSIGNED", _("assigned")
         ESCALATED = "ESCALATED", _("escalated")
+        COMMENTED = "COMMENTED", _("commented")
         CLOSED = "CLOSED", _("closed")
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="events", db_index=False)

@@ -19,7 +19,7 @@ from alerts.exceptions import AlertIsClosed, AlertIsNotYoursToGive
 from alerts.locks import lock_in_order
 from alerts.models import Alert, AlertEvent
 from alerts.querysets import AlertQuerySet
-from alerts.story import COMMENTED, tell_story
+from alerts.story import tell_story
 from vehicle_management.models import Vehicle
 
 LONGEST_TEXT = 10_000
@@ -98,7 +98,7 @@ def comment_on_alert(alert: Alert, text: str, *, by: Actor) -> AlertEvent:
         raise ValidationError({"text": [_("A comment has at least one character.")]})
     with transaction.atomic():
         cause = Cause.of(by.as_cause())
-        return AlertEvent.objects.create(alert=alert, kind=COMMENTED, cause=cause, text=text)
+        return AlertEvent.objects.create(alert=alert, kind=AlertEvent.Kind.COMMENTED, cause=cause, text=text)
 
 
 def due_for_escalation(most: int = 100) -> list[Alert]:

@@ -8,9 +8,6 @@ from django.db import connection
 
 from alerts.models import AlertEvent
 
-# What a person said of an alert, without doing anything to it.
-COMMENTED = "COMMENTED"
-
 
 def tell_story(
     kind: str, causes: Mapping[int, Mapping[str, Any]], *, texts: Mapping[int, str] | None = None

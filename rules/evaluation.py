@@ -170,6 +170,9 @@ class Evaluation:
         heard = ms_of(values["recorded_at"])
         self._hold(rule, pk, Report(values, values, self.now, heard, None, skip=rule.skip_current))
         state = self.states.get(rule.pk, pk)
+        if (rule.pk, pk) in self.states.former and (state is None or not state.is_true):
+            # It was so before the rule began anew, and is no longer.
+            self.outcome.end(rule, pk, self.now)
         if rule.lateness_s and state is not None:
             begin_late(rule, state, values, heard)
 

@@ -45,12 +45,12 @@ def write_outcome(outcome: Outcome) -> None:
         outcome.crossings,
         key=lambda one: (one.batch.pk if one.batch else 0, one.position, one.at, one.rule.pk),
     )
+    ended = _end_earlier(outcome)
     known = load_texts({one.vehicle for one in crossings if one.rule.actions}) if crossings else {}
     written = _write_firings(crossings, known)
     alerts = apply_alerts(outcome, written)
-    actions = [action for one in written for action in _actions(one, alerts)]
+    actions = [*ended, *(action for one in written for action in _actions(one, alerts))]
     actions += [action for one in written if one.crossing.cleared_at is not None for action in _ends(one)]
-    actions += _end_earlier(outcome)
     FiringAction.objects.bulk_create(actions)
     _note_attempts(actions)
 

@@ -9,9 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
+from alerts.effects import close_alerts_of
 from rules.checks import LIMITS, NAMED, NamedScope, check_rule
 from rules.exceptions import RuleIsNotYours
-from rules.models import Rule, RuleVersion, new_secret
+from rules.models import Firing, Rule, RuleVersion, new_secret
 from rules.patterns import parse
 from rules.scope import Scope, editable_by, scopes_of, sight_of
 from rules.states import begin_scans
@@ -221,9 +222,18 @@ def _save(rule: Rule, changed: Sequence[str], *, by: Actor, anew: bool = False) 
         rule.started_at = timezone.now()
         rule.watched_as = sight_of(rule).digest
     rule.save()
+    if not rule.enabled or rule.deleted_at is not None:
+        _end_all(rule, by=by)
     keep_version(rule, changed, cause=by.as_cause())
     if anew:
         _begin(rule)
+
+
+def _end_all(rule: Rule, *, by: Actor) -> None:
+    """A rule that is off holds nothing: its alerts close, and its firings last no longer."""
+    now = timezone.now()
+    close_alerts_of(f"rule:{rule.pk}", at=now, cause=by.as_cause())
+    Firing.objects.filter(rule=rule, cleared_at__isnull=True).update(cleared_at=now)
 
 
 def _begin(rule: Rule) -> None:

@@ -26,6 +26,8 @@ class States:
     late_wakes: dict[Pair, int | None] = field(default_factory=dict)
     _held: dict[Pair, State] = field(default_factory=dict)
     _stored: dict[Pair, Row] = field(default_factory=dict)
+    # True when the rule last began, before it began anew.
+    former: set[Pair] = field(default_factory=set)
     _touched: set[Pair] = field(default_factory=set)
 
     def get(self, rule: int, vehicle: int) -> State | None:
@@ -81,6 +83,8 @@ def load_states(vehicles: Iterable[int], rules: Iterable[RunningRule]) -> States
         cursor.execute(query, [list(vehicles), list(by_pk)])
         for rule, vehicle, epoch, is_true, since, memory, wake_at in cursor:
             if by_pk[rule].epoch != epoch:
+                if is_true:
+                    states.former.add((rule, vehicle))
                 continue
             if by_pk[rule].lateness_s:
                 states.late_wakes[rule, vehicle] = ms_of(wake_at)
@@ -180,7 +184,8 @@ def drop_stale_states(most: int = 50_000) -> int:
     query = """
         DELETE FROM rules_rulestate WHERE id IN (
             SELECT state.id FROM rules_rulestate state JOIN rules_rule rule ON rule.id = state.rule_id
-            WHERE NOT rule.enabled OR rule.deleted_at IS NOT NULL OR rule.epoch <> state.epoch
+            WHERE NOT rule.enabled OR rule.deleted_at IS NOT NULL
+               OR (rule.epoch <> state.epoch AND NOT EXISTS (SELECT FROM rules_rulescan WHERE rule_id = rule.id))
             LIMIT %s FOR UPDATE OF state SKIP LOCKED)
     """
     with connection.cursor() as cursor:

@@ -11,7 +11,7 @@ import rules.models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
-        ("alerts", "0001_over_time"),
+        ("alerts", "0001_initial"),
         ("rules", "0001_initial"),
         ("vehicle_management", "0002_readings_in_batches"),
     ]

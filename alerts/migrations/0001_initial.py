@@ -123,6 +123,7 @@ class Migration(migrations.Migration):
                             ("ACKNOWLEDGED", "acknowledged"),
                             ("ASSIGNED", "assigned"),
                             ("ESCALATED", "escalated"),
+                            ("COMMENTED", "commented"),
                             ("CLOSED", "closed"),
                         ],
                         max_length=12,
@@ -161,6 +162,14 @@ class Migration(migrations.Migration):
             model_name="alert",
             index=models.Index(
                 condition=models.Q(("closed_at__isnull", True)), fields=["-id"], name="alert_open"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="alert",
+            index=models.Index(
+                condition=models.Q(("acknowledged_at__isnull", True)),
+                fields=["-id"],
+                name="alert_unacknowledged",
             ),
         ),
         migrations.AddIndex(
