@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from dashboard.shown import icon, link, number
+from dashboard.shown import exact, icon, link, number
 
 Told = Mapping[str, Any]
 
@@ -70,7 +71,9 @@ def _message(cause: Told) -> SafeString:
 
 
 def _reading(cause: Told) -> SafeString:
-    return format_html(_("a reading of {}"), cause.get("recorded_at", ""))
+    told = str(cause.get("recorded_at") or "")
+    at = parse_datetime(told)
+    return format_html(_("a reading of {}"), exact(at) if at else told)
 
 
 def _shipped(cause: Told) -> SafeString:
