@@ -128,9 +128,9 @@ class Machine:
         return self._by_time(state, moment, after=after, before=end + 1)
 
     def renew(self, state: State, values: Values, at: int) -> None:
-        """What was due was done: it is reckoned from now on."""
+        """What was due was done at a time: it is reckoned from then on, if it was not yet."""
         for node in self.nodes:
-            if isinstance(node, Due):
+            if isinstance(node, Due) and state.memory.get(self.slots[node], (None, -1))[1] < at:
                 odometer = value_of(node.odometer)(values)
                 state.memory[self.slots[node]] = [odometer if node.every_km is not None else None, at]
 

@@ -50,7 +50,7 @@ class States:
         moved: dict[Pair, Row | None] = {}
         for pair in sorted(self._touched, key=lambda pair: (pair[1], pair[0])):
             row = self._row(pair)
-            if row != self._stored.get(pair):
+            if row != self._stored.get(pair) or (row is None and pair in self.former):
                 moved[pair] = row
         return moved
 
