@@ -10,6 +10,8 @@ BENCHMARKS = (
     "benchmarks.ingest",
     "benchmarks.drain",
     "benchmarks.answers",
+    "benchmarks.rules",
+    "benchmarks.trial",
     "benchmarks.kafka",
 )
 

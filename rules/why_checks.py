@@ -71,7 +71,7 @@ def _enabled(rule: Rule, at: datetime) -> Check:
 
 
 def _begun(rule: Rule, at: datetime) -> Check:
-    since = {"at": told_time(rule.started_at)}
+    since = {"at": told_time(rule.started_at.replace(microsecond=0))}
     if rule.started_at <= at:
         return Check("begun", True, _("It had begun, at %(at)s.") % since)
     told = _(
@@ -114,4 +114,10 @@ def _waits(rule: Rule, at: datetime) -> list[Check]:
     if not rule.lateness_s or decided <= timezone.now():
         return []
     told = _("It waits %(n)s s for late readings, and decides at %(at)s.")
-    return [Check("lateness", False, told % {"n": f"{rule.lateness_s:,}", "at": told_time(decided)})]
+    return [
+        Check(
+            "lateness",
+            False,
+            told % {"n": f"{rule.lateness_s:,}", "at": told_time(decided.replace(microsecond=0))},
+        )
+    ]
