@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import connection
 
@@ -20,13 +20,23 @@ _STORE = """
 """
 
 
+class Limited(Protocol):
+    """A rule's own limits: ``cooldown_s`` between two firings for any vehicles, ``per_day`` for all together."""
+
+    @property
+    def cooldown_s(self) -> int: ...
+
+    @property
+    def per_day(self) -> int | None: ...
+
+
 class Total:
     """How often a rule fired on its latest day, and when it did last (milliseconds); pure."""
 
     def __init__(self, last_at: int | None = None, day: int = 0, count: int = 0) -> None:
         self.last_at, self.day, self.count = last_at, day, count
 
-    def admits(self, rule: RunningRule, at: int) -> bool:
+    def admits(self, rule: Limited, at: int) -> bool:
         """Whether it may fire; if so, that is counted."""
         day = at // 86_400_000
         count = self.count if day == self.day else 0

@@ -11,6 +11,7 @@ from typing import Any
 
 from rules.history import Event
 from rules.history_start import Known
+from rules.limits import Total
 from rules.machine import CLOCK, Kind, Machine, Report, State, Step
 from rules.maintenance import DAY_MS
 from rules.matching import Moment
@@ -203,22 +204,18 @@ class Trial:
 
 def hold_back_together(found: Iterable[Found], together: Together) -> None:
     """Of firings in the order of time, those that the rule's own cooldown and limit a day forbid."""
-    last: int | None = None
-    day, count = 0, 0
+    total = Total()
     for one in found:
         if one.kind is Kind.HOLD_BACK:
             continue
-        if one.at // DAY_MS != day:
-            day, count = one.at // DAY_MS, 0
-        why = ""
+        last = total.last_at
+        if total.admits(together, one.at):
+            continue
+        one.kind = Kind.HOLD_BACK
         if together.cooldown_s and last is not None and one.at - last < together.cooldown_s * 1000:
-            why = (
+            one.told = (
                 f"The rule fired {(one.at - last) // 1000:,} s before; "
                 f"its cooldown over all vehicles is {together.cooldown_s:,} s."
             )
-        elif together.per_day is not None and count >= together.per_day:
-            why = f"The rule fired {count:,} times that day, which is its limit over all vehicles."
-        if why:
-            one.kind, one.told = Kind.HOLD_BACK, why
         else:
-            last, count = one.at, count + 1
+            one.told = f"The rule fired {total.count:,} times that day, which is its limit over all vehicles."
