@@ -9,12 +9,13 @@ A pattern is the JSON that a person writes. A truth is True, False or None (not 
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 Truth = bool | None
+Steps = list[tuple[str, int]]
 EARTH_M = 6_371_000
 MINUTE = 60_000
 
@@ -35,7 +36,7 @@ class Look:
     at: int
     before: dict[str, Any]
     after: dict[str, Any]
-    reports: tuple[int, ...]
+    heard: int | None
     is_report: bool = False
 
 
@@ -48,51 +49,43 @@ class Rule:
     per_day: int | None = None
 
 
-@dataclass
-class Run:
-    """What a rule does for one vehicle: (what, when) in order."""
+def interpret(rule: Rule, known: dict[str, Any], told: list[Told], *, start: int, until: int) -> Steps:
+    """All steps ("FIRE", "REPEAT", "CLEAR", "HOLD_BACK"; ms) of a rule that begins at ``start``, up to ``until``.
 
-    steps: list[tuple[str, int]] = field(default_factory=list)
-
-
-def interpret(rule: Rule, told: list[Told], *, until: int, known: dict[str, Any] | None = None) -> Any:
-    """All steps ("FIRE", "REPEAT", "CLEAR", "HOLD_BACK"; ms) up to and with ``until``.
-
-    ``known`` are the values from before everything.
+    ``known`` are the values from before; ``told`` comes in the order of time, from ``start`` on.
     """
-    looks = all_looks(rule, told, known or {}, until)
+    looks = all_looks(rule, known, told, start, until)
     pattern = truths(rule.pattern, looks)
-    ends = truths(rule.clear, looks) if rule.clear is not None else [negated(truth) for truth in pattern]
-    steps: list[tuple[str, int]] = []
-    is_true, was_false, since = False, True, 0
-    for look, begins, over in zip(looks, pattern, ends, strict=True):
-        if is_true and rule.repeat_s:
-            # Those that fell between the look before and this one; at this one, only if it goes on.
-            last = max(at for kind, at in steps) if steps else since
-            for at in repetitions(since, rule.repeat_s * 1_000, look.at):
-                if at > last and at < look.at:
-                    steps.append((allowed("REPEAT", at, rule, steps), at))
-        if is_true and over is True:
+    clear = truths(rule.clear, looks) if rule.clear is not None else [negated(truth) for truth in pattern]
+    steps: Steps = []
+    is_true, since = False, start
+    for look, begins, ends in zip(looks, pattern, clear, strict=True):
+        if is_true:
+            repeat(rule, steps, since, before=look.at)
+        if is_true and ends is True and begins is not True:
             is_true = False
             steps.append(("CLEAR", look.at))
-        elif not is_true and begins is True and was_false:
+        elif not is_true and begins is True:
             is_true, since = True, look.at
             steps.append((allowed("FIRE", look.at, rule, steps), look.at))
-        if begins is not None:
-            was_false = not begins
-    if is_true and rule.repeat_s:
-        last = max(at for kind, at in steps)
-        for at in repetitions(since, rule.repeat_s * 1_000, until + 1):
-            if at > last:
-                steps.append((allowed("REPEAT", at, rule, steps), at))
+        if is_true:
+            repeat(rule, steps, since, before=look.at + 1)
+    if is_true:
+        repeat(rule, steps, since, before=until + 1)
     return steps
 
 
-def repetitions(since: int, every: int, before: int) -> Iterable[int]:
-    return range(since + every, before, every)
+def repeat(rule: Rule, steps: Steps, since: int, *, before: int) -> None:
+    """Add the repetitions before a time that were not told yet."""
+    if rule.repeat_s is None:
+        return
+    last = max(at for _kind, at in steps)
+    for at in range(since, before, rule.repeat_s * 1_000):
+        if at > last:
+            steps.append((allowed("REPEAT", at, rule, steps), at))
 
 
-def allowed(kind: str, at: int, rule: Rule, steps: list[tuple[str, int]]) -> str:
+def allowed(kind: str, at: int, rule: Rule, steps: Steps) -> str:
     """The kind, or that it is held back: too soon after another one, or too many on that day (UTC)."""
     fired = [when for what, when in steps if what in ("FIRE", "REPEAT")]
     too_soon = any(at - when < rule.cooldown_s * 1_000 for when in fired)
@@ -108,61 +101,61 @@ def day_of(at: int) -> str:
 # Looks
 
 
-def all_looks(rule: Rule, told: list[Told], known: dict[str, Any], until: int) -> list[Look]:
-    """Looks in order of time: by time alone, then at the report of the same moment, then right after it."""
-    moments = moments_of(rule.pattern, told, until)
-    if rule.clear is not None:
-        moments |= moments_of(rule.clear, told, until)
-    by_report = {one.at for one in told}
-    looks = []
-    for at in sorted(moments | by_report):
-        if at > until or at < told[0].at:
-            continue
-        before = values_at(told, known, lambda one, at=at: one.at < at)
-        after = values_at(told, known, lambda one, at=at: one.at <= at)
-        reports = tuple(one.at for one in told if one.is_report and one.at <= at)
-        is_report = any(one.is_report for one in told if one.at == at)
-        if at in by_report:
-            looks.append(Look(at, before, after, reports, is_report))
-        looks.append(Look(at, after, after, reports))
-    return looks
+def all_looks(rule: Rule, known: dict[str, Any], told: list[Told], start: int, until: int) -> list[Look]:
+    """Looks in the order of time: as the rule begins, and then by what is told and by time alone."""
+    looks = [Look(start, known, known, None)]
+    for count, one in enumerate(told, start=1):
+        before, after = values_after(known, told[: count - 1]), values_after(known, told[:count])
+        heard = last_report(told[:count])
+        looks.append(Look(one.at, before, after, heard, one.is_report))
+        looks.append(Look(one.at, after, after, heard))
+    moments = set()
+    for pattern in (rule.pattern, rule.clear):
+        moments |= moments_of(pattern, told, start, until) if pattern is not None else set()
+    for at in moments - {look.at for look in looks}:
+        if start < at <= until:
+            by_then = [one for one in told if one.at < at]
+            values = values_after(known, by_then)
+            looks.append(Look(at, values, values, last_report(by_then)))
+    return sorted(looks, key=lambda look: look.at)
 
 
-def values_at(told: list[Told], known: dict[str, Any], counts: Callable[[Told], bool]) -> dict[str, Any]:
+def values_after(known: dict[str, Any], told: list[Told]) -> dict[str, Any]:
     values = dict(known)
     for one in told:
-        if counts(one):
-            values.update(one.values)
+        values.update(one.values)
     return values
 
 
-def moments_of(node: Any, told: list[Told], until: int) -> set[int]:
+def last_report(told: list[Told]) -> int | None:
+    return max((one.at for one in told if one.is_report), default=None)
+
+
+def moments_of(node: Any, told: list[Told], start: int, until: int) -> set[int]:
     """When the node may change."""
-    changes = {one.at for one in told}
-    for name in ("all", "any"):
-        if name in node:
-            return set().union(*(moments_of(child, told, until) for child in node[name]))
-    if "not" in node:
-        return moments_of(node["not"], told, until)
-    if "lasts" in node:
-        return changes | moments_of(node["lasts"], told, until)
+    changes = {start} | {one.at for one in told}
+    inner = (
+        node.get("all")
+        or node.get("any")
+        or [node[name] for name in ("not", "lasts", "often") if name in node]
+    )
+    for child in inner:
+        changes |= moments_of(child, told, start, until)
     if "often" in node:
-        within = changes | moments_of(node["often"], told, until)
-        return within | {at + node["seconds"] * 1_000 for at in within}
+        return changes | {at + node["seconds"] * 1_000 for at in changes}
     if "silent" in node:
         return changes | {one.at + node["silent"] * 1_000 for one in told if one.is_report}
     if "hours" in node:
-        return changes | edges_of(node["hours"], min(changes, default=until), until)
+        return changes | edges_of(node["hours"], start, until)
+    if "every_months" in node.get("due", {}):
+        return changes | {due_at(node["due"], start)}
     return changes
 
 
 def edges_of(hours: dict[str, Any], first: int, last: int) -> set[int]:
     """Each full minute at which these hours begin or end."""
-    edges = set()
-    for at in range(first // MINUTE * MINUTE, last + 1, MINUTE):
-        if is_within(hours, at) != is_within(hours, at - MINUTE):
-            edges.add(at)
-    return edges
+    minutes = range(first // MINUTE * MINUTE, last + 1, MINUTE)
+    return {at for at in minutes if is_within(hours, at) != is_within(hours, at - MINUTE)}
 
 
 # Truths
@@ -182,6 +175,8 @@ def truths(node: Any, looks: list[Look]) -> list[Truth]:
     if "often" in node:
         inner = truths(node["often"], looks)
         return [often(inner, looks, place, node) for place in range(len(looks))]
+    if "due" in node:
+        return [is_due(node["due"], looks, look) for look in looks]
     return [truth_of(node, look) for look in looks]
 
 
@@ -203,18 +198,20 @@ def negated(truth: Truth) -> Truth:
 
 
 def lasts(inner: list[Truth], looks: list[Look], place: int, length: int) -> Truth:
-    """True when some report since it became true says that it has been true for so long."""
+    """True when a report since it became true says that it has been true for so long; not knowing is no break."""
     if inner[place] is not True:
         return inner[place]
     first = place
-    while first > 0 and inner[first - 1] is True:
+    while first > 0 and inner[first - 1] is not False:
         first -= 1
+    while inner[first] is None:
+        first += 1
     since = looks[first].at
     return any(look.is_report and look.at - since >= length for look in looks[first : place + 1])
 
 
 def often(inner: list[Truth], looks: list[Look], place: int, node: dict[str, Any]) -> Truth:
-    """How many episodes began within the window that ends now."""
+    """How many episodes began within the window that ends now; where too few are known, not knowing goes on."""
     began, is_on = [], False
     for look, truth in zip(looks[: place + 1], inner[: place + 1], strict=True):
         if truth is True and not is_on:
@@ -222,13 +219,45 @@ def often(inner: list[Truth], looks: list[Look], place: int, node: dict[str, Any
         if truth is not None:
             is_on = truth
     now = looks[place].at
-    return sum(now - at < node["seconds"] * 1_000 for at in began) >= node["times"]
+    if sum(now - at < node["seconds"] * 1_000 for at in began) >= node["times"]:
+        return True
+    return None if inner[place] is None else False
+
+
+def is_due(due: dict[str, Any], looks: list[Look], look: Look) -> Truth:
+    """Without a task that was ever completed: by way or by time, whichever comes first."""
+    reasons: list[Truth] = []
+    if "every_km" in due:
+        odometer = look.after.get("odometer_km")
+        first = next(
+            (one.after["odometer_km"] for one in looks if one.after.get("odometer_km") is not None), 0
+        )
+        full = first // due["every_km"] * due["every_km"]
+        at_km = full + due["every_km"] - due.get("ahead_km", 0)
+        reasons.append(None if odometer is None else odometer >= at_km)
+    if "every_months" in due:
+        reasons.append(look.at >= due_at(due, looks[0].at))
+    return some(reasons)
+
+
+def due_at(due: dict[str, Any], since: int) -> int:
+    """So many months later, on the same day or the month's last one, less the days ahead."""
+    then = datetime.fromtimestamp(since / 1_000, UTC)
+    month = then.month + due["every_months"]
+    year, month = then.year + (month - 1) // 12, (month - 1) % 12 + 1
+    for day in (then.day, 30, 29, 28):
+        try:
+            later = then.replace(year=year, month=month, day=day)
+            break
+        except ValueError:
+            continue
+    return round((later - timedelta(days=due.get("ahead_days", 0))).timestamp() * 1_000)
 
 
 def truth_of(node: dict[str, Any], look: Look) -> Truth:
     """A node that needs nothing but one look."""
     if "silent" in node:
-        return look.at - max(look.reports) >= node["silent"] * 1_000 if look.reports else None
+        return None if look.heard is None else look.at - look.heard >= node["silent"] * 1_000
     if "inside" in node:
         return lies_in(node["inside"], look.after)
     if "outside" in node:
