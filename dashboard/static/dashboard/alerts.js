@@ -25,7 +25,8 @@ document.addEventListener("htmx:afterSwap", (event) => {
 function renew(fresh) {
   const row = document.querySelector(`#listing form [data-alert="${fresh.dataset.alert}"]`);
   if (!row || row.dataset.mark === fresh.dataset.mark || row.cells.length !== fresh.cells.length) return;
-  row.className = `${fresh.className} is-renewed`;
+  // Counting up is usual; only what ended or was seen to is pointed at.
+  row.className = `${fresh.className}${row.dataset.state === fresh.dataset.state ? "" : " is-renewed"}`;
   Object.assign(row.dataset, { mark: fresh.dataset.mark, state: fresh.dataset.state });
   const now = [...fresh.cells];
   [...row.cells].forEach((cell, place) => {
