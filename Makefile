@@ -12,7 +12,7 @@ SOURCES = $(wildcard $(NAMES) benchmarks)
 # `make run PORT=8001 FLEET_HOME=…` passes these on where they are given.
 export PORT FLEET_HOME DEMO DJANGO_ENV DATABASE_URL REDIS_URL
 
-.PHONY: help run stop test lint format bench chaos losses probe setup setup-dev assets lock
+.PHONY: help run stop test lint format bench chaos losses sinks probe setup setup-dev assets lock
 .DEFAULT_GOAL := help
 
 help: ## List every target
@@ -50,6 +50,9 @@ chaos: setup-dev ## Kill processes at random during uploads and count what was l
 
 losses: setup-dev ## Kill processes and take the database away under telemetry, and count what was lost
 	@$(PY) -m benchmarks.losses $(ARGS)
+
+sinks: setup-dev ## Kill the action runner while mail server and webhook fail, and count what is missing or twice
+	@$(PY) -m benchmarks.sinks $(ARGS)
 
 probe: setup-dev ## Send every path of the API what its schema allows, and what it forbids
 	@$(PY) -m benchmarks.probe $(ARGS)

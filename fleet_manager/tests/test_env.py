@@ -129,3 +129,20 @@ def test_the_secret_of_an_installation_is_made_once_and_private(tmp_path: Path):
     assert len(first) > 60
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
     assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+
+
+@pytest.mark.parametrize("written", ["sink.internal:8080, 10.1.0.0/16", "[::1]:90", "10.0.0.1", ""])
+def test_servers_inside_are_named_by_host_and_port_or_network(monkeypatch, written):
+    monkeypatch.setenv("WEBHOOK_ALLOW", written)
+
+    assert env.destinations("WEBHOOK_ALLOW") == [word.strip() for word in written.split(",") if word]
+
+
+@pytest.mark.parametrize(
+    "written", ["sink.internal", "sink:0", "sink:70000", ":80", "10.0.0.0/99", "10.0.0.1/8"]
+)
+def test_a_server_inside_without_a_port_is_refused_by_name(monkeypatch, written):
+    monkeypatch.setenv("WEBHOOK_ALLOW", f"a:1, {written}")
+
+    with pytest.raises(env.SettingError, match=r"WEBHOOK_ALLOW holds .*neither host:port nor a network"):
+        env.destinations("WEBHOOK_ALLOW")
