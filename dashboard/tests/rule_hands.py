@@ -52,8 +52,9 @@ def menu(place, label, item):
 
 
 def add_other(tab, kind):
-    tab.get_by_label("Add other").last.click()
-    tab.locator(f"[data-menu={kind}]").last.click()
+    pattern = tab.locator("[data-part=pattern]")
+    pattern.get_by_label("Add other").last.click()
+    pattern.locator(f"[data-menu={kind}]").last.click()
 
 
 def is_drawn(tab):

@@ -54,8 +54,15 @@ function wrapInputs(wrap, words, changed) {
 // The clock of a row or a group: what else time has to say about it.
 export function wrapMenu(node, { words, restructured }) {
   const add = (kind, wrap) => ({ icon: kind === "lasts" ? "tabler-hourglass" : "tabler-repeat", label: words[`${kind}_label`], hint: words[`${kind}_hint`],
-    is_off: node.wraps.some((one) => one.kind === kind), act: () => { node.wraps.push({ kind, ...wrap }); restructured(node, ":scope > .rule-wraps > :last-child input"); } });
+    is_off: refuses(node, kind), act: () => { node.wraps.push({ kind, ...wrap }); restructured(node, ":scope > .rule-wraps > :last-child input"); } });
   return menu(h("span", { class: "rule-menu-mark" }, icon("tabler-clock-plus")), words.time_menu, [add("lasts", {}), add("often", { times: 3 })], "btn btn-icon btn-ghost-secondary");
+}
+
+// A change is over in a moment, and silence and maintenance have times of their own.
+function refuses(node, kind) {
+  const isOver = ["changed", "rose_by", "fell_by"].includes(node.operator);
+  const isOwn = node.kind === "due" || (kind === "lasts" && (node.kind === "silent" || isOver));
+  return isOwn || node.wraps.some((one) => one.kind === kind);
 }
 
 // A list of things to choose from behind a button: {icon, label, hint, act, is_off}.
