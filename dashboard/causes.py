@@ -34,6 +34,7 @@ def mark(cause: Told | None) -> SafeString:
         "reading": "tabler-broadcast",
         "message": "tabler-message",
         "shipped": "tabler-package",
+        "time": "tabler-clock",
     }
     return icon(icons.get((cause or {}).get("kind", ""), "tabler-point"))
 
@@ -59,8 +60,10 @@ def _upload(cause: Told) -> SafeString:
 
 def _rule(cause: Told) -> SafeString:
     rule = link(reverse("rule", args=[cause["rule_id"]]), cause.get("name") or _("a rule"))
-    if not cause.get("firing_id"):
+    if cause.get("at_start"):
         return format_html(_("rule “{}”, for which it was true already when it began"), rule)
+    if not cause.get("firing_id"):
+        return format_html(_("rule “{}”, as it is no longer so"), rule)
     firing = link(reverse("firing", args=[cause["firing_id"]]), number(cause["firing_id"]))
     return format_html(_("firing {} of rule “{}”"), firing, rule)
 
@@ -73,7 +76,17 @@ def _message(cause: Told) -> SafeString:
 def _reading(cause: Told) -> SafeString:
     told = str(cause.get("recorded_at") or "")
     at = parse_datetime(told)
-    return format_html(_("a reading of {}"), exact(at) if at else told)
+    reading = format_html(_("a reading of {}"), exact(at) if at else told)
+    sender, _colon, firing = str(cause.get("sender") or "").partition(":")
+    if sender != "firing" or not firing.isdecimal():
+        return reading
+    return format_html(
+        _("{}, published by firing {}"), reading, link(reverse("firing", args=[firing]), firing)
+    )
+
+
+def _time(cause: Told) -> SafeString:
+    return format_html("{}", _("the time that passed: nothing was reported that would have changed it"))
 
 
 def _shipped(cause: Told) -> SafeString:
@@ -88,4 +101,5 @@ TELLERS: dict[str, Callable[[Told], SafeString]] = {
     "message": _message,
     "reading": _reading,
     "shipped": _shipped,
+    "time": _time,
 }
