@@ -251,6 +251,15 @@ def test_nothing_that_was_typed_is_lost_when_the_page_is_loaded_anew(tab):
     expect(tab.locator("[data-action=send_email] .rule-chip")).to_have_text("half@an.address")
 
 
+def test_what_is_typed_after_saving_is_there_again_too(tab):
+    tab.goto("/rules/new?template=speeding")
+    save(tab)
+    tab.wait_for_url(re.compile(r"/rules/\d+$"))
+    row(tab, 0).locator("[data-value]").fill("91")
+    tab.reload()
+    expect(row(tab, 0).locator("[data-value]")).to_have_value("91")
+
+
 def test_a_draft_is_tried_as_it_stands(tab):
     sent = []
     tab.route(
@@ -265,6 +274,15 @@ def test_a_draft_is_tried_as_it_stands(tab):
     assert (draft["pattern"], draft["name"], draft["lateness_s"]) == ({"all": [over]}, "", 0)
     tab.go_back()
     expect(row(tab, 0).locator("[data-value]")).to_have_value("80")
+
+
+def test_the_way_back_from_a_trial_leads_to_the_draft(tab):
+    tab.goto("/rules/new?template=speeding")
+    row(tab, 0).locator("[data-value]").fill("83")
+    tab.get_by_test_id("rule-test-btn").click()
+    expect(tab.get_by_test_id("trial-sentence")).to_have_text("When speed_kmh is over 83 for 2 min")
+    tab.get_by_role("link", name="Back to the editor").click()
+    expect(row(tab, 0).locator("[data-value]")).to_have_value("83")
 
 
 @pytest.mark.parametrize("width", [390, 1440])

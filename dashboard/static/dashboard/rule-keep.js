@@ -1,7 +1,8 @@
 // What was typed survives leaving the page and loading it anew: it is kept in the browser until it is saved.
 export class Kept {
   constructor(version) {
-    this.key = `rule draft ${location.pathname}${location.search}`;
+    // What is typed after saving is found again at the address without "saved".
+    this.key = `rule draft ${location.pathname}${location.search.replace("?saved=1", "")}`;
     this.version = version;
   }
 
