@@ -7,9 +7,9 @@ never wait for it.
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 
 import structlog
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 50_000
 KEPT_S = 3_600
 TAKEN_WITHIN_S = 15
+SILENT_S = 60
 DONE_WITHIN_S = 120
 LOOKS_EVERY_S = 0.2
 TASK = "rules.tasks.try_rule"
@@ -58,7 +59,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Job:
-    """How far a trial has come: ``told`` once it is done, ``errors`` where it could not be."""
+    """How far a trial has come ``at`` a time: ``told`` once it is done, ``errors`` where it could not be."""
 
     by: str
     asked: Asked
@@ -66,6 +67,13 @@ class Job:
     share: float = 0.0
     told: Mapping[str, Any] | None = None
     errors: Mapping[str, list[str]] | None = None
+    at: float = field(default_factory=time)
+
+    @property
+    def is_lost(self) -> bool:
+        """Nobody has said anything of it for so long that nobody will."""
+        silent_s = TAKEN_WITHIN_S if self.state == "waiting" else SILENT_S
+        return not self.is_over and time() - self.at > silent_s
 
     @property
     def is_over(self) -> bool:
@@ -94,15 +102,18 @@ def wait_for(token: str, *, by: Actor) -> Mapping[str, Any]:
             raise ValidationError(dict(job.errors))
         if job.told is not None:
             return job.told
-        waited = monotonic() - began
-        if job.state == "waiting" and waited > TAKEN_WITHIN_S:
-            raise Unavailable(
-                _("No worker takes the trial now; try again, or choose a shorter time or fewer vehicles.")
-            )
-        if waited > DONE_WITHIN_S:
+        if job.is_lost:
+            raise Unavailable(why_lost(job))
+        if monotonic() - began > DONE_WITHIN_S:
             break
         sleep(LOOKS_EVERY_S)
     raise Unavailable(_("The trial takes too long; choose a shorter time or fewer vehicles."))
+
+
+def why_lost(job: Job) -> str:
+    if job.state == "waiting":
+        return _("No worker takes the trial now; try again, or choose a shorter time or fewer vehicles.")
+    return _("The worker that did the trial has stopped; start it again.")
 
 
 def find_job(token: str, *, by: Actor) -> Job | None:
@@ -118,6 +129,8 @@ def work_on(token: str) -> None:
         return
     with _only_one() as is_mine:
         if not is_mine:
+            # Not lost, but in a queue.
+            _keep(token, Job(job.by, job.asked))
             _ring(token, later=True)
             return
         _keep(token, _done(token, job))

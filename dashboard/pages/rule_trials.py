@@ -22,7 +22,7 @@ from file_manager.models import Upload
 from rules.models import Rule
 from rules.services import sentence_of
 from rules.trial_draft import read_draft, read_span
-from rules.trial_jobs import Asked, Job, find_job, try_or_ask
+from rules.trial_jobs import Asked, Job, find_job, try_or_ask, why_lost
 from rules.why import why
 from telemetry.answers import seen_vehicle
 
@@ -220,6 +220,8 @@ def _progress(token: str, job: Job) -> dict[str, Any]:
         return {"errors": _faults(ValidationError(dict(job.errors)))}
     if job.told is not None:
         return {"figures": figures_of(job.told)}
+    if job.is_lost:
+        return {"errors": [("", why_lost(job))]}
     return {"token": token, "share": round(job.share * 100), "is_waiting": job.state == "waiting"}
 
 

@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import FleetFactory, UserFactory
@@ -98,6 +100,31 @@ def test_a_trial_that_no_worker_takes_is_refused_for_now(api, monkeypatch) -> No
     assert "No worker takes the trial now" in answer.data["detail"]
 
 
+def test_a_trial_whose_worker_stopped_is_told_to_be_lost(person, monkeypatch) -> None:
+    asked = trial_jobs.Asked({}, at(0), at(60))
+    running = trial_jobs.Job("user:1", asked, "running", 0.4)
+    assert not running.is_lost
+    monkeypatch.setattr(trial_jobs, "SILENT_S", -1)
+    assert running.is_lost
+    assert "has stopped" in trial_jobs.why_lost(running)
+
+
+def test_at_most_one_trial_is_worked_on_at_a_time(person, monkeypatch) -> None:
+    drive(make_vehicle(), 50, 90, 60)
+    monkeypatch.setattr(trial_jobs, "AT_ONCE", 2)
+    rung: list[bool] = []
+    monkeypatch.setattr(trial_jobs, "_ring", lambda token, later=False: rung.append(later))
+    asked = trial_jobs.Asked({"pattern": FAST, "scope": EVERYTHING}, at(0), at(60))
+    token = trial_jobs.try_or_ask(asked, by=person)
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [trial_jobs.LOCK])
+        work_on(str(token))
+    assert rung == [False, True]
+    job = trial_jobs.find_job(str(token), by=person)
+    assert job is not None
+    assert job.state == "waiting"
+
+
 def test_a_job_is_found_only_by_who_asked_for_it(person, monkeypatch) -> None:
     drive(make_vehicle(), 50, 90, 60)
     monkeypatch.setattr(trial_jobs, "AT_ONCE", 2)
@@ -108,7 +135,9 @@ def test_a_job_is_found_only_by_who_asked_for_it(person, monkeypatch) -> None:
     assert trial_jobs.find_job(token, by=UserFactory(role="ADMINISTRATOR")) is None
     work_on(token)
     job = trial_jobs.find_job(token, by=person)
-    assert job is not None and job.told is not None and job.told["firings"] == 1
+    assert job is not None
+    assert job.told is not None
+    assert job.told["firings"] == 1
 
 
 def why(api: Any, rule: Any, seconds: float, vehicle_id: str = "VH-1") -> Any:
