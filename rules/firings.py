@@ -1,9 +1,11 @@
 """What came of an evaluation, written down: firings with their causes, the actions that they owe, and alerts."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from rules.actions import ACTIONS
@@ -17,6 +19,8 @@ from rules.running import RunningRule
 from rules.task_actions import COMPLETE_TASK, completion_params
 from rules.texts import texts_of
 from rules.values import load_texts
+
+logger = logging.getLogger(__name__)
 
 # A firing that so many firings led to, each by an action of the one before, does nothing more.
 MOST_HOPS = 8
@@ -53,6 +57,7 @@ def write_outcome(outcome: Outcome) -> None:
     actions += [action for one in written if one.crossing.cleared_at is not None for action in _ends(one)]
     FiringAction.objects.bulk_create(actions)
     _note_attempts(actions)
+    _tell_of_stopped(written, known)
 
 
 def _write_firings(crossings: Sequence[Crossing], known: Mapping[int, dict[str, Any]]) -> list[Raised]:
@@ -88,19 +93,29 @@ def _firing(one: Crossing, cause: dict[str, Any], hops: Mapping[int, int]) -> Fi
 
 
 def _actions(one: Raised, alerts: Mapping[int, int]) -> Iterable[FiringAction]:
-    """The alert is raised already; what comes of its own doing too often is not done at all."""
+    """The alert is raised already; else what comes of its own doing too often is not done at all."""
     firing = one.firing
     stopped = firing.hops > MOST_HOPS
     for index, action in enumerate(one.crossing.rule.actions):
         kind = ACTIONS[action["type"]]
         row = FiringAction(firing=firing, index=index, type=kind.type, params=kind.render(action, one.texts))
-        if stopped:
-            row.status, row.done_at = Status.FAILED, timezone.now()
-            row.result = STOPPED.format(hops=firing.hops, parent=firing.parent_id)
-        elif action is one.crossing.rule.raises and firing.pk in alerts:
+        if action is one.crossing.rule.raises and firing.pk in alerts:
             row.status, row.done_at, row.attempts = Status.DONE, timezone.now(), 1
             row.alert_id, row.result = alerts[firing.pk], f"Alert {alerts[firing.pk]} is raised."
+        elif stopped:
+            row.status, row.done_at = Status.FAILED, timezone.now()
+            row.result = STOPPED.format(hops=firing.hops, parent=firing.parent_id)
         yield row
+
+
+def _tell_of_stopped(written: Iterable[Raised], known: Mapping[int, Mapping[str, Any]]) -> None:
+    """After the commit, into the log: rules that run in circles need somebody who looks at them."""
+    for one in written:
+        if one.firing.hops > MOST_HOPS:
+            told = STOPPED.format(hops=one.firing.hops, parent=one.firing.parent_id)
+            vehicle = known.get(one.crossing.vehicle, {}).get("vehicle_id")
+            line = f"firing {one.firing.pk} of rule “{one.crossing.rule.name}” for {vehicle}: {told}"
+            transaction.on_commit(partial(logger.warning, "%s", line))
 
 
 def _note_attempts(actions: Iterable[FiringAction]) -> None:

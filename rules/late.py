@@ -38,6 +38,7 @@ class LateReadings:
                 state.memory[LATE] = _unheard(rule, known, cut)
         self._decided = {pk: int(states.begin(rule.pk, pk).memory[LATE]["d"]) for pk in values}
         self._ends, self._waiting = _ends(self._decided, cut)
+        self._next = self._next_readings() if rule.machine.goes_by_time else {}
         self._events: dict[int, list[Event]] = defaultdict(list)
         starts = {pk: time_of(self._decided[pk] + 1) for pk in self._ends}
         for event in events_of(
@@ -54,7 +55,8 @@ class LateReadings:
             late["v"], late["d"] = {**before, **said}, at
             late["h"] = at if is_report else heard_before
             steps += machine.see(state, Report(late["v"], before, at, late["h"], heard_before))
-        steps += machine.until(state, late["v"], late["h"], until)
+        # A reading that waits still came in time: the clock does not go past it.
+        steps += machine.until(state, late["v"], late["h"], min(until, self._next.get(pk, until + 1) - 1))
         self._states.late_wakes[self._rule.pk, pk] = self._wake(pk, state)
         return steps
 
@@ -63,6 +65,11 @@ class LateReadings:
         if (pk, step.at) not in self._changes:
             return None
         return causes_of([(pk, step.at, self._changes[pk, step.at])])[0]
+
+    def _next_readings(self) -> dict[int, int]:
+        """By vehicle of which something waits, the time of the first reading that is not decided now."""
+        last = {pk: self._ends.get(pk, self._decided[pk]) for pk in self._waiting}
+        return _first_after(last) if last else {}
 
     def _wake(self, pk: int, state: State) -> int | None:
         """When what waits will have lain long enough, or when time alone may tell more."""
@@ -118,6 +125,18 @@ def _ends(decided: Mapping[int, int], cut: int) -> tuple[dict[int, int], dict[in
     ends = {pk: ms_of(ready) or 0 for pk, ready, _ in rows if ready is not None}
     waiting = {pk: ms_of(waiting) or 0 for pk, _, waiting in rows if waiting is not None}
     return ends, waiting
+
+
+def _first_after(last: Mapping[int, int]) -> dict[int, int]:
+    """By vehicle, the time of its first reading after a time."""
+    query = """
+        SELECT w.vehicle, r.recorded_at FROM unnest(%s::int[], %s::timestamptz[]) AS w (vehicle, at)
+        CROSS JOIN LATERAL (SELECT recorded_at FROM telemetry_reading WHERE vehicle = w.vehicle
+                            AND recorded_at > w.at ORDER BY recorded_at LIMIT 1) r
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(last), [time_of(at) for at in last.values()]])
+        return {pk: ms_of(at) or 0 for pk, at in cursor.fetchall()}
 
 
 def wake_later(book: RuleBook, batches: Iterable[Batch], now: int) -> None:

@@ -105,3 +105,28 @@ def test_a_prompt_rule_lets_a_late_reading_only_be_stored():
     rule, vehicle = make_rule(pattern=FAST, scope=EVERYTHING), make_vehicle()
     receive([(vehicle, 100, 70.0), (vehicle, 50, 90.0)], at=datetime.now(UTC))
     assert fired(rule) == []
+
+
+def test_the_clock_does_not_go_past_a_reading_that_waits():
+    rule, vehicle = make_rule({"silent": 5}, lateness_s=LATENESS_S), make_vehicle()
+    began = datetime.now(UTC).replace(microsecond=0)
+
+    def hear(seconds, *, received):
+        at = began + timedelta(seconds=received)
+        told = {
+            "vehicle_id": vehicle.vehicle_id,
+            "timestamp": (began + timedelta(seconds=seconds)).isoformat(),
+        }
+        take_readings(Taken(), [Entry("1", orjson.dumps(told | {"speed_kmh": seconds}), "key:1", ms_of(at))])
+        drain()
+
+    hear(1, received=3)
+    hear(5, received=11)
+    hear(8, received=9)
+    # The first reading has waited long enough, the second has not; of silence there were 4 and 3 seconds.
+    for seconds in (7, 8, 9, 10, 12):
+        ask(began + timedelta(seconds=LATENESS_S + seconds))
+    assert Firing.objects.count() == 0
+    ask(began + timedelta(seconds=LATENESS_S + 20))
+    (firing,) = Firing.objects.filter(rule=rule)
+    assert firing.occurred_at == began + timedelta(seconds=13)
