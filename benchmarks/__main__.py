@@ -11,6 +11,7 @@ BENCHMARKS = (
     "benchmarks.drain",
     "benchmarks.answers",
     "benchmarks.rules",
+    "benchmarks.promptness",
     "benchmarks.trial",
     "benchmarks.kafka",
 )
