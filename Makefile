@@ -12,7 +12,7 @@ SOURCES = $(wildcard $(NAMES) benchmarks)
 # `make run PORT=8001 FLEET_HOME=…` passes these on where they are given.
 export PORT FLEET_HOME DEMO DJANGO_ENV DATABASE_URL REDIS_URL
 
-.PHONY: help run stop test lint format bench chaos losses sinks probe setup setup-dev assets lock
+.PHONY: help run stop test lint format bench chaos losses firings sinks probe setup setup-dev assets lock
 .DEFAULT_GOAL := help
 
 help: ## List every target
@@ -50,6 +50,9 @@ chaos: setup-dev ## Kill processes at random during uploads and count what was l
 
 losses: setup-dev ## Kill processes and take the database away under telemetry, and count what was lost
 	@$(PY) -m benchmarks.losses $(ARGS)
+
+firings: setup-dev ## Kill listeners while readings repeat and come out of order, and count what rules fired
+	@$(PY) -m benchmarks.firings $(ARGS)
 
 sinks: setup-dev ## Kill the action runner while mail server and webhook fail, and count what is missing or twice
 	@$(PY) -m benchmarks.sinks $(ARGS)
