@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from api_pattern.times import told_time
+from api_pattern.times import AHEAD, told_time
 from rules.history import events_of
 from rules.history_start import known_at
 from rules.machine import CLOCK, Kind, Machine, Report, State, Step
@@ -30,6 +32,7 @@ from vehicle_management.models import Vehicle
 LOOKED_BACK = timedelta(days=2)
 MOST_LOOKED_BACK = timedelta(days=32)
 NEAR = timedelta(seconds=1)
+OLDEST = timedelta(days=4_000)
 
 
 @dataclass
@@ -64,7 +67,8 @@ class Seen:
 
 
 def why(rule: Rule, vehicle: Vehicle, at: datetime) -> dict[str, Any]:
-    """``rule`` may be one that is not stored: then it counts as begun long before."""
+    """``rule`` may be one that is not stored: then it counts as begun long before. Raises ValidationError."""
+    _refuse_far(at)
     machine = machine_of(rule, attribute_table())
     seen = _replay(rule, machine, vehicle.pk, at)
     checks = checks_of(rule, vehicle, at, seen.values)
@@ -85,6 +89,15 @@ def why(rule: Rule, vehicle: Vehicle, at: datetime) -> dict[str, Any]:
         "true_since": _told(_since(rule, vehicle, seen)),
         "firing_id": firing.pk if firing else None,
     }
+
+
+def _refuse_far(at: datetime) -> None:
+    now = timezone.now()
+    if at > now + AHEAD:
+        raise ValidationError({"at": [_("“%(at)s” lies ahead; ask for what was.") % {"at": told_time(at)}]})
+    if at < now - OLDEST:
+        told = _("“%(at)s” lies more than %(n)s days back.")
+        raise ValidationError({"at": [told % {"at": told_time(at), "n": f"{OLDEST.days:,}"}]})
 
 
 def _replay(rule: Rule, machine: Machine, pk: int, at: datetime) -> Seen:

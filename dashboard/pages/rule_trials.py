@@ -252,7 +252,7 @@ def _shown(text: str) -> str:
     """As a browser's input takes it, in the person's time zone."""
     try:
         return timezone.localtime(_moment(text)).strftime(MOMENT)
-    except ValidationError:
+    except (ValidationError, OverflowError):
         return ""
 
 

@@ -249,3 +249,12 @@ def test_why_needs_a_vehicle_that_one_sees(api, person) -> None:
     rule = make_rule(person)
     assert api.get(f"/api/v1/rules/{rule.pk}/why").status_code == 422
     assert api.get(f"/api/v1/rules/{rule.pk}/why", {"vehicle_id": "nobody"}).status_code == 404
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "noon"])
+def test_why_is_asked_of_times_that_were(api, person, moment) -> None:
+    rule = make_rule(person)
+    make_vehicle()
+    answer = api.get(f"/api/v1/rules/{rule.pk}/why", {"vehicle_id": "VH-1", "at": moment})
+    assert answer.status_code == 422
+    assert "at" in answer.data["errors"]
