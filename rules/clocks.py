@@ -44,7 +44,7 @@ def store_clock(lane: int, rule: RunningRule, clock: Clock) -> None:
             aims_at = EXCLUDED.aims_at, after_vehicle = EXCLUDED.after_vehicle
     """
     aims = None if clock.aims is None else time_of(clock.aims)
-    row = [rule.pk, lane, rule.epoch, time_of(clock.ticked), aims, clock.after]
+    row: list[Any] = [rule.pk, lane, rule.epoch, time_of(clock.ticked), aims, clock.after]
     with connection.cursor() as cursor:
         cursor.execute(query, row)
 
@@ -68,7 +68,7 @@ def waking_vehicles(lane: int, lanes: int, rule: RunningRule, until: int) -> set
     return _fetch(query, [rule.pk, rule.epoch, time_of(until), lanes, lane])
 
 
-def _times(spans: Sequence[tuple[int, int]]) -> tuple[list[Any], list[object]]:
+def _times(spans: Sequence[tuple[int, int]]) -> tuple[list[Any], list[Any]]:
     return [time_of(after) for after, _until in spans], [time_of(until) for _after, until in spans]
 
 

@@ -18,7 +18,8 @@ Pair = tuple[int, int]
 class Crossing:
     """A rule fires for a vehicle: in a batch's row, or, with no batch, by time or when the rule looked.
 
-    ``at`` and ``cleared_at`` are in event time, in milliseconds. ``cause`` is told where no batch does.
+    ``at`` and ``cleared_at`` are in event time, in milliseconds. ``cause`` is told where no batch does. ``is_last``
+    of what ended: it owes what is to be done then.
     """
 
     rule: RunningRule
@@ -31,6 +32,7 @@ class Crossing:
     position: int = 0
     seq: int = 0
     cleared_at: int | None = None
+    is_last: bool = False
     cause: dict[str, Any] | None = None
 
 
@@ -45,10 +47,13 @@ class Episode:
 
 @dataclass
 class Outcome:
-    """``ended`` are those that were true before all that is noted here, and when they ended."""
+    """``ended`` are those that were true before all that is noted here, and when they ended; ``owing`` those of them
+    whose last firing is from before, too.
+    """
 
     crossings: list[Crossing] = field(default_factory=list)
     ended: dict[Pair, int] = field(default_factory=dict)
+    owing: set[Pair] = field(default_factory=set)
     held_back: Counter[int] = field(default_factory=Counter)
     alerts: dict[Pair, list[Episode]] = field(default_factory=lambda: defaultdict(list))
     rules: dict[int, RunningRule] = field(default_factory=dict)
@@ -133,10 +138,13 @@ class Outcome:
             self.rules[rule.pk] = rule
 
     def _end(self, rule: RunningRule, pair: Pair, at: int, *, was_true: bool) -> None:
-        for crossing in self._lasting.pop(pair, ()):
-            crossing.cleared_at = at
+        lasting = self._lasting.pop(pair, [])
+        for crossing in lasting:
+            crossing.cleared_at, crossing.is_last = at, crossing is lasting[-1]
         if pair not in self._fresh and was_true:
             self.ended.setdefault(pair, at)
+            if not lasting:
+                self.owing.add(pair)
         # What follows began here, so nothing from before lasts any more.
         self._fresh.add(pair)
         self.rules[rule.pk] = rule

@@ -54,7 +54,7 @@ def write_outcome(outcome: Outcome) -> None:
     written = _write_firings(crossings, known)
     alerts = apply_alerts(outcome, written)
     actions = [*ended, *(action for one in written for action in _actions(one, alerts))]
-    actions += [action for one in written if one.crossing.cleared_at is not None for action in _ends(one)]
+    actions += [action for one in written if one.crossing.is_last for action in _ends(one)]
     FiringAction.objects.bulk_create(actions)
     _note_attempts(actions)
     _tell_of_stopped(written, known)
@@ -153,8 +153,10 @@ def _end_earlier(outcome: Outcome) -> list[FiringAction]:
             FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS t(rule, vehicle, at)
             WHERE firing.rule_id = t.rule AND firing.vehicle_id = t.vehicle AND firing.cleared_at IS NULL
             RETURNING firing.id, firing.rule_id, firing.vehicle_id
-        ), last AS (SELECT rule_id, max(id) AS id FROM ended GROUP BY rule_id, vehicle_id)
-        SELECT last.rule_id, last.id,
+        ), last AS (
+            SELECT rule_id, vehicle_id, max(id) AS id FROM ended GROUP BY rule_id, vehicle_id
+        )
+        SELECT last.rule_id, last.vehicle_id, last.id,
                (SELECT coalesce(max(index), -1) FROM rules_firingaction WHERE firing_id = last.id)
         FROM last ORDER BY last.id
     """
@@ -164,6 +166,7 @@ def _end_earlier(outcome: Outcome) -> list[FiringAction]:
         rows = cursor.fetchall()
     return [
         action
-        for rule, firing, index in rows
+        for rule, vehicle, firing, index in rows
+        if (rule, vehicle) in outcome.owing
         for action in _completions(outcome.rules[rule], Firing(pk=firing), index + 1)
     ]

@@ -1,6 +1,7 @@
 from typing import Self
 
-from django.db.models import Q
+from django.db.models import Q, TextField, Value
+from django.db.models.functions import Cast, Concat
 
 from accounts.actors import Actor
 from accounts.querysets import HideableQuerySet, ScopedQuerySet
@@ -38,3 +39,8 @@ class RuleQuerySet(HideableQuerySet):
 class FiringActionQuerySet(ScopedQuerySet):
     def fence(self, actor: Actor) -> Q:
         return of_fleets(actor, "firing__vehicle__")
+
+    def making(self) -> Self:
+        """Those that made their task; later firings only told it again."""
+        firing, index = (Cast(name, TextField()) for name in ("firing_id", "index"))
+        return self.filter(task__origin=Concat(Value("firing:"), firing, Value(":"), index, output_field=TextField()))

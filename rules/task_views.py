@@ -48,7 +48,7 @@ class RuledTaskViewSet(TaskViewSet):
             .get_queryset()
             .prefetch_related(
                 Prefetch("rules", seen, to_attr="seen_rules"),
-                Prefetch("made_by", FiringAction.objects.order_by("pk"), to_attr="making"),
+                Prefetch("made_by", FiringAction.objects.making().order_by("pk"), to_attr="making"),
             )
         )
 

@@ -110,7 +110,9 @@ def test_switched_on_again_it_begins_anew(fast):
 
 def test_maintenance_opens_a_task_ahead_and_begins_anew_when_it_is_completed():
     due = {"due": {"every_km": 10_000, "ahead_km": 500}}
-    rule = make_rule(due, actions=[{"type": "create_task", "title": "Service", "checklist": ["Oil", "Brakes"]}])
+    rule = make_rule(
+        due, actions=[{"type": "create_task", "title": "Service", "checklist": ["Oil", "Brakes"]}]
+    )
     vehicle = make_vehicle()
     for odometer, tasks in ((41_000.0, 0), (49_499.0, 0), (49_500.0, 1), (50_100.0, 1)):
         say(vehicle, odometer_km=odometer)
@@ -124,3 +126,17 @@ def test_maintenance_opens_a_task_ahead_and_begins_anew_when_it_is_completed():
         assert Task.objects.count() == tasks, odometer
     assert [item["text"] for item in Task.objects.first().checklist] == ["Oil", "Brakes"]
     assert count(rule) == 2
+
+
+def test_what_was_told_again_owes_its_task_s_completion_once(fast):
+    rule, vehicle = fast
+    update_rule(rule, {"repeat_s": 60}, by=administrator())
+    drain()
+    begin = RuleState.objects.get(is_true=True).since
+    drain(until=int(begin.timestamp() * 1000) + 150_000)
+    assert Firing.objects.filter(kind="REPEATED").count() == 2
+    say(vehicle, speed_kmh=60.0)
+    assert FiringAction.objects.filter(type="complete_task").count() == 1
+    for _turn in range(3):
+        run_pending_actions()
+    assert [task.status for task in Task.objects.all()] == ["complete"]
