@@ -31,7 +31,9 @@ def person(server):
 
 @pytest.fixture
 def tab(logged_in, person):
-    return logged_in(person)
+    page = logged_in(person)
+    page.set_default_navigation_timeout(30_000)
+    return page
 
 
 def test_a_rule_that_lasts_and_ends_and_raises_an_alert_is_built_by_mouse(tab):

@@ -22,7 +22,9 @@ def person(server):
 
 @pytest.fixture
 def tab(logged_in, person):
-    return logged_in(person)
+    page = logged_in(person)
+    page.set_default_navigation_timeout(30_000)
+    return page
 
 
 def test_a_rule_is_built_said_and_saved(tab):
