@@ -4,6 +4,7 @@ Values are exact as four-byte floats and as millionths of a degree, as readings 
 hours are chosen so that one often ends when another begins.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,9 +35,9 @@ TABLE = {
 MAIN = ("plate", "fleet_id")
 # A Friday evening, the hour before the clocks go forward in Berlin, and the one before they go back.
 BEGINNINGS = [
-    datetime(2026, 3, 27, 21, 30, tzinfo=UTC),
-    datetime(2026, 3, 29, 0, 10, tzinfo=UTC),
-    datetime(2026, 10, 25, 0, 10, tzinfo=UTC),
+    datetime(2025, 3, 28, 21, 30, tzinfo=UTC),
+    datetime(2025, 3, 30, 0, 10, tzinfo=UTC),
+    datetime(2025, 10, 26, 0, 10, tzinfo=UTC),
 ]
 SECONDS = [30, 60, 120, 300, 600, 1_800]
 GAPS = [1, 7, 29, 30, 31, 60, 61, 120, 299, 300, 600, 1_799, 1_800, 1_801, 3_600]
@@ -84,7 +85,11 @@ references = st.one_of(
     ),
     node(st.just("status"), st.sampled_from(["eq", "ne"]), st.just({"field": "plate"})),
 )
+over = node(
+    st.just("speed_kmh"), st.sampled_from(["gt", "ge", "lt", "le"]), st.sampled_from([50.0, 80.0, 81.5])
+)
 comparisons = st.one_of(
+    *([over] * 6),
     *(_of_number(name) for name in NUMBERS),
     *(_of_text(name) for name in TEXTS),
     references,
@@ -106,7 +111,9 @@ polygons = st.sampled_from(
         [[52.4, 13.1], [52.7, 13.1], [52.7, 13.5], [52.505, 13.405], [52.4, 13.5]],
     ]
 )
-whereabouts = st.one_of(circles.map(lambda circle: {"circle": circle}), polygons.map(lambda p: {"polygon": p}))
+whereabouts = st.one_of(
+    circles.map(lambda circle: {"circle": circle}), polygons.map(lambda p: {"polygon": p})
+)
 places = st.one_of(
     whereabouts.map(lambda place: {"inside": place}), whereabouts.map(lambda place: {"outside": place})
 )
@@ -120,7 +127,9 @@ hours = st.fixed_dictionaries(
 ).map(lambda held: {"hours": held})
 silences = st.sampled_from([60, 100, 600, 1_800]).map(lambda seconds: {"silent": seconds})
 changes = st.one_of(
-    node(st.sampled_from(["odometer_km", "speed_kmh"]), st.sampled_from(["rose_by", "fell_by"]), st.just(0.5)),
+    node(
+        st.sampled_from(["odometer_km", "speed_kmh"]), st.sampled_from(["rose_by", "fell_by"]), st.just(0.5)
+    ),
     node(st.just("odometer_km"), st.just("rose_by"), st.sampled_from([0, 500])),
     *(_turn(name) for name in ("status", "speed_kmh", "plate")),
 )
@@ -161,56 +170,77 @@ counted = st.recursive(
 )
 patterns = st.recursive(
     st.one_of(comparisons, changes, places, hours, silences, dues, _lasts(states), _often(counted)),
-    lambda nodes: st.one_of(_groups(nodes)),
+    _groups,
     max_leaves=6,
-)
+).filter(lambda held: levels(held) <= 10)
+
+
+def levels(held: Any) -> int:
+    """How deep a pattern is; ten levels may be saved."""
+    inner = [
+        *held.get("all", ()),
+        *held.get("any", ()),
+        *(held[name] for name in ("not", "lasts", "often") if name in held),
+    ]
+    return 1 + max(map(levels, inner), default=0)
+
+
+def _without_clear_of_due(rule: Rule) -> Rule:
+    """What is due ends with its task, and is refused a clear pattern."""
+    return replace(rule, clear=None) if "'due'" in f"{rule.pattern} {rule.clear}" else rule
+
+
 rules = st.builds(
     Rule,
     pattern=patterns,
     clear=st.one_of(st.none(), st.none(), patterns),
-    repeat_s=st.sampled_from([None, None, None, 60, 600, 3_600]),
-    cooldown_s=st.sampled_from([0, 0, 60, 1_800]),
-    per_day=st.sampled_from([None, None, 1, 3]),
-)
-positions = st.sampled_from(POSITIONS).map(
+    repeat_s=st.sampled_from([None, None, None, None, None, 60, 600, 3_600]),
+    cooldown_s=st.sampled_from([0, 0, 0, 60, 600]),
+    per_day=st.sampled_from([None, None, None, None, 1, 3]),
+).map(_without_clear_of_due)
+positions = st.sampled_from([None, *POSITIONS]).map(
     lambda place: {"latitude": place[0], "longitude": place[1]} if place else {}
 )
 readings = st.builds(
     lambda values, place: {**values, **place},
     st.fixed_dictionaries(
-        {},
+        {"speed_kmh": st.sampled_from(NUMBERS["speed_kmh"]), "g": st.sampled_from(NUMBERS["g"])},
         optional={
-            **{name: st.sampled_from(values) for name, values in NUMBERS.items()},
+            "odometer_km": st.sampled_from(NUMBERS["odometer_km"]),
+            "battery_pct": st.sampled_from(NUMBERS["battery_pct"]),
             "status": st.sampled_from(TEXTS["status"]),
             "door_open": st.booleans(),
         },
     ),
-    st.one_of(st.just({}), positions),
+    positions,
 )
+short_readings = st.just({"battery_pct": 50.0})
 # People and files can also take a value away.
 statuses = st.builds(
     lambda values, cleared: {**values, **dict.fromkeys(cleared)},
     readings,
     st.lists(st.sampled_from([*NUMBERS, "status", "door_open"]), max_size=2, unique=True),
 )
+SAID = {"reading": readings, "status": statuses, "little": short_readings}
+KINDS = ["reading", "reading", "reading", "reading", "status", "main", "little"]
 mains = st.fixed_dictionaries({}, optional={name: st.sampled_from(TEXTS[name]) for name in MAIN})
 
 
 @st.composite
-def stories(draw: Any, *, at_last_report: bool = False, most: int = 10) -> tuple[int, list[Told]]:
+def stories(draw: Any, *, at_last_report: bool = False, most: int = 12) -> tuple[int, list[Told]]:
     """When it begins (ms), and what is told from then on, in order.
 
     ``at_last_report``: main data changes at the time of the last report, as they do live.
     """
     start = round(draw(st.sampled_from(BEGINNINGS)).timestamp() * 1_000)
     at, told = start, []
-    kinds = draw(st.lists(st.sampled_from(["reading"] * 4 + ["status", "main"]), min_size=1, max_size=most))
+    kinds = draw(st.lists(st.sampled_from(KINDS), min_size=3, max_size=most))
     for kind in kinds:
         gap = draw(st.sampled_from(GAPS)) * 1_000
         if kind == "main":
             at += 0 if at_last_report else gap
-            told.append(Told(at, draw(mains), is_report=False))
+            told.append(Told(at, draw(mains), is_report=False, by_person=True))
         else:
             at += gap
-            told.append(Told(at, draw(readings if kind == "reading" else statuses)))
+            told.append(Told(at, draw(SAID[kind]), by_person=kind == "status"))
     return start, told

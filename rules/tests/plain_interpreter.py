@@ -22,11 +22,12 @@ MINUTE = 60_000
 
 @dataclass(frozen=True)
 class Told:
-    """Something told of the vehicle: by itself (``is_report``), or by a person of its main data."""
+    """Something told of a vehicle: how it is (``is_report``), by itself or by a person, or its main data."""
 
     at: int
     values: dict[str, Any]
     is_report: bool = True
+    by_person: bool = False
 
 
 @dataclass(frozen=True)
