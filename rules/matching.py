@@ -283,10 +283,10 @@ def _compile_counting(node: Often, slot: str, inner: Test) -> Test:
     window, times = node.seconds * 1000, node.times
 
     def run(moment: Moment) -> Truth:
-        held = moment.memory.get(slot)
-        if held is None:
-            return None if inner(moment) is None else False
-        return sum(moment.at - at < window for at in held[1:]) >= times
+        held = moment.memory.get(slot, ())
+        if sum(moment.at - at < window for at in held[1:]) >= times:
+            return True
+        return None if inner(moment) is None else False
 
     return run
 
