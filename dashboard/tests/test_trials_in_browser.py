@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 FAST = {"field": "speed_kmh", "operator": "gt", "value": 80}
 LOG = {"type": "store_log", "level": "WARNING", "message": "$vehicle_id drives $speed_kmh km/h"}
 SHOTS = os.environ.get("SHOTS")
+# A first trial compiles templates and asks many tables, beside others who work on the machine.
+SLOW_MS = 20_000
 
 
 @pytest.fixture
@@ -70,8 +72,8 @@ def test_a_rule_is_tried_over_the_last_week(tab, person, rule):
     drive(person, "VH-2", [50, 60, 85, 60], hours_ago=90)
     drive(person, "VH-3", [50, 60])
     tab.goto(f"/rules/{rule.pk}/trial")
-    expect(tab.get_by_test_id("trial-firings")).to_contain_text("19")
-    expect(tab.get_by_test_id("trial-result")).to_contain_text("of 3 that were tried")
+    expect(tab.get_by_test_id("trial-firings")).to_contain_text("19", timeout=SLOW_MS)
+    expect(tab.get_by_test_id("trial-result")).to_contain_text("of 3 that were tried", timeout=SLOW_MS)
     expect(tab.get_by_test_id("trial-lines")).to_contain_text("VH-2")
     tab.get_by_test_id("trial-firing").nth(1).locator("summary").click()
     opened = tab.get_by_test_id("trial-firing").nth(1)
@@ -83,7 +85,7 @@ def test_a_rule_is_tried_over_the_last_week(tab, person, rule):
     expect(tab.get_by_test_id("why-node")).to_contain_text("speed_kmh was 60, which is not over 80")
     shoot(tab, "trial")
     tab.get_by_label("Yesterday").check(force=True)
-    expect(tab.get_by_test_id("trial-result")).to_contain_text("of 3 that were tried")
+    expect(tab.get_by_test_id("trial-result")).to_contain_text("of 3 that were tried", timeout=SLOW_MS)
     assert not Firing.objects.exists()
 
 
@@ -101,7 +103,7 @@ def test_a_draft_is_tried_and_nothing_of_it_is_stored(tab, person):
         }""",
         json.dumps(draft),
     )
-    expect(tab.get_by_test_id("trial-firings")).to_contain_text("1")
+    expect(tab.get_by_test_id("trial-firings")).to_contain_text("1", timeout=SLOW_MS)
     expect(tab.get_by_role("heading", name="Try “Draft”")).to_be_visible()
     tab.locator("#why-not [name=vehicle_id]").fill("VH-1")
     tab.get_by_test_id("why-btn").click()
@@ -115,9 +117,9 @@ def test_a_long_trial_shows_how_far_it_has_come(tab, person, rule, monkeypatch):
     rung = []
     monkeypatch.setattr(trial_jobs, "_ring", lambda token, later=False: rung.append(token))
     tab.goto(f"/rules/{rule.pk}/trial")
-    expect(tab.get_by_test_id("trial-result")).to_contain_text("waiting for a worker")
+    expect(tab.get_by_test_id("trial-result")).to_contain_text("waiting for a worker", timeout=SLOW_MS)
     trial_jobs.work_on(rung[0])
-    expect(tab.get_by_test_id("trial-firings")).to_contain_text("1")
+    expect(tab.get_by_test_id("trial-firings")).to_contain_text("1", timeout=SLOW_MS)
 
 
 def test_what_cannot_be_tried_is_told(tab, person, rule):
@@ -126,7 +128,9 @@ def test_what_cannot_be_tried_is_told(tab, person, rule):
     tab.goto(f"/rules/{rule.pk}/trial?range=file")
     expect(tab.get_by_role("alert")).to_contain_text("Choose a file")
     tab.goto(f"/rules/{rule.pk}/trial")
-    expect(tab.get_by_test_id("trial-result")).to_contain_text("It watches no vehicle that you see")
+    expect(tab.get_by_test_id("trial-result")).to_contain_text(
+        "It watches no vehicle that you see", timeout=SLOW_MS
+    )
     shoot(tab, "nothing")
 
 

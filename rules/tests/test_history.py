@@ -130,7 +130,7 @@ def test_an_event_tells_its_cause() -> None:
     said(vehicle, 20, speed_kmh=25.0)
     events = list(events_of([vehicle.pk], KEYS, at(0), at(60)))
     reading, change = causes_of([(event[0], event[1], event[4]) for event in events])
-    assert reading["kind"] == "message"
+    assert reading["kind"] == "reading"
     assert reading["received_at"] == "2026-03-02T12:00:12Z"
     assert change == PERSON
 
