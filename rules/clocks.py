@@ -1,78 +1,64 @@
-"""How far the clock was asked for the rules that go by time, lane by lane."""
+"""How far the rules' clock was asked in each lane, and which vehicles it may matter to."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection
 
-from rules.models import RuleClock
+from rules.models import LaneClock
 from rules.moments import ms_of, time_of
 from rules.running import RunningRule
+from vehicle_management.models import LANES
 
 
-@dataclass(slots=True)
-class Clock:
-    """Up to ``ticked`` it was asked. While it is asked for ``aims``, vehicles up to ``after`` are done."""
-
-    ticked: int
-    aims: int | None = None
-    after: int = 0
+def clock_of(lane: int) -> int | None:
+    """Up to when (milliseconds) the clock was asked; None where it never was."""
+    return ms_of(LaneClock.objects.filter(lane=lane).values_list("ticked_at", flat=True).first())
 
 
-def clocks_of(lane: int, rules: Iterable[RunningRule]) -> dict[int, Clock]:
-    """Of each rule; one that has just begun was asked up to its beginning."""
-    wanted = {rule.pk: rule for rule in rules}
-    if not wanted:
-        return {}
-    clocks = {pk: Clock(ms_of(rule.started_at) or 0) for pk, rule in wanted.items()}
-    held = RuleClock.objects.filter(lane=lane, rule__in=wanted)
-    for pk, epoch, ticked, aims, after in held.values_list(
-        "rule", "epoch", "ticked_at", "aims_at", "after_vehicle"
-    ):
-        if wanted[pk].epoch == epoch:
-            clocks[pk] = Clock(ms_of(ticked) or 0, ms_of(aims), after)
-    return clocks
-
-
-def store_clock(lane: int, rule: RunningRule, clock: Clock) -> None:
+def set_clock(lane: int, at: int) -> None:
     """First of all writes: of two workers on one lane the second fails here."""
     query = """
-        INSERT INTO rules_ruleclock (rule_id, lane, epoch, ticked_at, aims_at, after_vehicle)
-        VALUES (%s, %s, %s, %s, %s, %s)
-        ON CONFLICT (rule_id, lane) DO UPDATE SET epoch = EXCLUDED.epoch, ticked_at = EXCLUDED.ticked_at,
-            aims_at = EXCLUDED.aims_at, after_vehicle = EXCLUDED.after_vehicle
+        INSERT INTO rules_laneclock (lane, ticked_at) VALUES (%s, %s)
+        ON CONFLICT (lane) DO UPDATE SET ticked_at = EXCLUDED.ticked_at
     """
-    aims = None if clock.aims is None else time_of(clock.aims)
-    row: list[Any] = [rule.pk, lane, rule.epoch, time_of(clock.ticked), aims, clock.after]
     with connection.cursor() as cursor:
-        cursor.execute(query, row)
+        cursor.execute(query, [lane, time_of(at)])
 
 
-def silent_vehicles(lane: int, lanes: int, spans: Sequence[tuple[int, int]]) -> set[int]:
-    """Vehicles of the lane whose last report lies in one of the spans (after the first time, up to the second)."""
+def fallen_silent(lane: int, rules: Iterable[RunningRule], since: int, until: int) -> dict[int, set[int]]:
+    """By rule, the vehicles whose silence became long enough for it after a time, and up to another."""
+    spans: list[tuple[Any, ...]] = []
+    for rule in rules:
+        for seconds in rule.silences_s:
+            shift = round(seconds * 1000) + rule.lateness_s * 1000
+            spans.append((rule.pk, time_of(since - shift), time_of(until - shift)))
     query = """
-        SELECT status.vehicle_id FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS span (after, until)
+        SELECT span.rule, status.vehicle_id
+        FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS span (rule, after, until)
         JOIN vehicle_management_vehiclestatus status
           ON status.recorded_at > span.after AND status.recorded_at <= span.until
         WHERE status.vehicle_id %% %s = %s
     """
-    return _fetch(query, [*_times(spans), lanes, lane]) if spans else set()
+    return _by_rule(query, [*map(list, zip(*spans, strict=True)), LANES, lane]) if spans else {}
 
 
-def waking_vehicles(lane: int, lanes: int, rule: RunningRule, until: int) -> set[int]:
+def waking(lane: int, epochs: dict[int, int], until: int) -> dict[int, set[int]]:
+    """By rule, the vehicles for which it wanted to look again by then."""
     query = """
-        SELECT vehicle_id FROM rules_rulestate
-        WHERE rule_id = %s AND epoch = %s AND wake_at <= %s AND vehicle_id %% %s = %s
+        SELECT state.rule_id, state.vehicle_id FROM rules_rulestate state
+        JOIN unnest(%s::bigint[], %s::int[]) AS running (rule, epoch)
+          ON running.rule = state.rule_id AND running.epoch = state.epoch
+        WHERE state.wake_at <= %s AND state.vehicle_id %% %s = %s
     """
-    return _fetch(query, [rule.pk, rule.epoch, time_of(until), lanes, lane])
+    return _by_rule(query, [list(epochs), list(epochs.values()), time_of(until), LANES, lane])
 
 
-def _times(spans: Sequence[tuple[int, int]]) -> tuple[list[Any], list[Any]]:
-    return [time_of(after) for after, _until in spans], [time_of(until) for _after, until in spans]
-
-
-def _fetch(query: str, params: list[Any]) -> set[int]:
+def _by_rule(query: str, params: list[Any]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = defaultdict(set)
     with connection.cursor() as cursor:
         cursor.execute(query, params)
-        return {pk for (pk,) in cursor}
+        for rule, vehicle in cursor:
+            found[rule].add(vehicle)
+    return found

@@ -6,8 +6,11 @@ the scan finds nothing left to do. Batches from before the rule began are no mat
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+
+import structlog
+from django.db import DatabaseError
 
 from rules.episodes import Outcome
 from rules.late import begin_late
@@ -17,9 +20,10 @@ from rules.moments import ms_of
 from rules.pending import Batch
 from rules.replay import Replay
 from rules.running import RuleBook, RunningRule
-from rules.states import States, attentive_rules, load_states, rules_remembering
+from rules.states import States, attends, attentive_rules, load_states, rules_remembering
 from rules.surroundings import last_services, vehicles_of_open_tasks
 
+log = structlog.get_logger(__name__)
 _NONE: frozenset[int] = frozenset()
 _NOTHING: tuple[RunningRule, ...] = ()
 
@@ -36,6 +40,7 @@ class Evaluation:
     outcome: Outcome = field(default_factory=Outcome)
     states: States = field(default_factory=States)
     held: int = 0
+    _attending: dict[int, set[RunningRule]] = field(default_factory=lambda: defaultdict(set))
     _of_tasks: dict[int, frozenset[int]] = field(default_factory=dict)
     _services: dict[tuple[int, int], int] = field(default_factory=dict)
 
@@ -127,7 +132,7 @@ class Evaluation:
         at = ms_of(batch.created_at) or 0
         for position, pk in enumerate(batch.vehicles):
             before = replay.step(batch, position)
-            rules = batch.asked[position]
+            rules = self._with_attending(batch.asked[position], pk)
             if before is None or not rules or (batch.creates and pk in replay.half_told):
                 continue
             values = replay.values[pk]
@@ -148,6 +153,19 @@ class Evaluation:
                 if not holds and (state is None or not state.is_true):
                     continue
             self._hold_closely(rule, batch, position, report)
+            self._mind(rule, pk)
+
+    def _with_attending(self, rules: Collection[RunningRule], pk: int) -> Collection[RunningRule]:
+        """Also those that a row before has made attentive: nothing of that is stored yet."""
+        others = self._attending.get(pk)
+        return others.union(rules) if others else rules
+
+    def _mind(self, rule: RunningRule, pk: int) -> None:
+        state = self.states.get(rule.pk, pk)
+        if state is not None and attends(rule, state):
+            self._attending[pk].add(rule)
+        else:
+            self._attending[pk].discard(rule)
 
     def _hold_closely(self, rule: RunningRule, batch: Batch, position: int, report: Report) -> None:
         pk = batch.vehicles[position]
@@ -187,8 +205,18 @@ class Evaluation:
         if served is not None:
             rule.machine.renew(state, report.values, served)
         was_true = state.is_true
-        for step in self._steps(rule, state, report):
+        for step in self.unless_it_breaks(rule, pk, lambda: self._steps(rule, state, report)):
             self.outcome.note(rule, pk, step, was_true=was_true, batch=batch, position=position)
+
+    def unless_it_breaks(self, rule: RunningRule, pk: int, steps: Callable[[], list[Step]]) -> list[Step]:
+        """A rule that breaks on what nobody foresaw says nothing of this vehicle, and holds up no other rule."""
+        try:
+            return steps()
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("rule breaks", rule=rule.pk, name=rule.name, vehicle=pk)
+            return []
 
     def _steps(self, rule: RunningRule, state: State, report: Report) -> list[Step]:
         """Also by the clock where it was asked before for a time after this report."""

@@ -17,7 +17,7 @@ from typing import TypeVar
 from django.db import DatabaseError, connection, transaction
 
 from api_pattern import metrics
-from rules.clocks import clocks_of
+from rules.clocks import clock_of
 from rules.evaluation import Evaluation
 from rules.firings import lock_for_writing, write_outcome
 from rules.late import wake_later
@@ -72,7 +72,7 @@ def scan_rules(lane: int) -> int:
 
 
 def tick_lane(lane: int, until: int) -> int:
-    """Ask the clock for the next of the rules that go by time; answers 0 when all were asked up to a time.
+    """Ask the clock for the rules that go by time; answers 0 where they were asked up to a time already.
 
     ``until`` (milliseconds): everything that was received before then is stored.
     """
@@ -127,7 +127,8 @@ def _work(lane: int, publish: Publish | None) -> int:
     book = _book()
     if book.rules:
         batches, now = load_batches(pks), now_ms()
-        clocks = {rule: clock.ticked for rule, clock in clocks_of(lane, book.by_clock).items()}
+        ticked = clock_of(lane) if book.by_clock else None
+        clocks = {} if ticked is None else dict.fromkeys((rule.pk for rule in book.by_clock), ticked)
         evaluation = Evaluation(book, lane, cursors_of(lane, _epochs(book)), clocks, now)
         evaluation.run(batches)
         _store(evaluation)
@@ -138,11 +139,11 @@ def _work(lane: int, publish: Publish | None) -> int:
 
 
 def _tick(lane: int, until: int) -> int:
-    evaluation = tick(_book(), lane, until)
-    if evaluation is None:
-        return 0
-    _store(evaluation)
-    return 1
+    count = 0
+    for evaluation in tick(_book(), lane, until):
+        _store(evaluation)
+        count += 1
+    return count
 
 
 def _scan(lane: int) -> int:

@@ -166,26 +166,16 @@ class RuleState(models.Model):
         return f"rule {self.rule_id} of vehicle {self.vehicle_id}"
 
 
-class RuleClock(models.Model):
-    """How far a rule that goes by time has been asked in a lane: up to ``ticked_at``.
+class LaneClock(models.Model):
+    """Up to when the clock was asked in a lane, for all rules that go by time."""
 
-    While it is asked for ``aims_at``, the vehicles up to ``after_vehicle`` are done.
-    """
-
-    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="clocks", db_index=False)
-    lane = models.PositiveSmallIntegerField()
-    epoch = models.PositiveIntegerField()
+    lane = models.PositiveSmallIntegerField(primary_key=True)
     ticked_at = models.DateTimeField()
-    aims_at = models.DateTimeField(null=True)
-    after_vehicle = models.BigIntegerField(default=0)
 
     objects = models.Manager()
 
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("rule", "lane"), name="rule_clock_is_unique"),)
-
     def __str__(self) -> str:
-        return f"clock of rule {self.rule_id} in lane {self.lane}"
+        return f"clock of lane {self.lane}"
 
 
 class RuleTotal(models.Model):

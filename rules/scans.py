@@ -4,7 +4,7 @@ Those that the rule watches, those that it remembers, and those that it may have
 that is still pending.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import connection
@@ -36,6 +36,14 @@ def next_vehicles(rule: RunningRule, lane: int, after: int) -> list[int]:
     remembered = _fetch(_REMEMBERED, [rule.pk, after, LANES, lane, MOST_VEHICLES])
     moved = _fetch(_MOVED, [lane, sorted(SCOPE_FIELDS), after, MOST_VEHICLES])
     return sorted({*watched, *remembered, *moved})[:MOST_VEHICLES]
+
+
+def all_watched(rule: RunningRule, lane: int) -> Iterator[int]:
+    """Every vehicle of the lane that is in the scope now."""
+    after = 0
+    while found := next_watched(rule, lane, after):
+        yield from found
+        after = found[-1]
 
 
 def next_watched(rule: RunningRule, lane: int, after: int) -> list[int]:

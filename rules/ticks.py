@@ -4,99 +4,124 @@ The clock stands where everything has been heard of that was received before: a 
 hour finds an hour of readings, and not that all vehicles fell silent.
 """
 
-from rules.clocks import Clock, clocks_of, silent_vehicles, store_clock, waking_vehicles
-from rules.episodes import Outcome
+from collections import defaultdict
+from collections.abc import Iterator
+
+from rules.clocks import clock_of, fallen_silent, set_clock, waking
 from rules.evaluation import Evaluation
 from rules.late import LateReadings
 from rules.machine import Kind, Step
 from rules.moments import ms_of, time_of
 from rules.nodes import Due, During
 from rules.pending import has_pending
-from rules.replay import Replay
+from rules.replay import Known, Replay
 from rules.running import RuleBook, RunningRule
-from rules.scans import next_watched
+from rules.scans import all_watched
 from rules.states import cursors_of
-from vehicle_management.models import LANES
 
 EVERY_MS = 1_000
 # Maintenance by months is looked at so often.
 HOUR_MS = 3_600_000
+AT_ONCE = 5_000
 BY_TIME = {"kind": "time", "why": "Time passed, and nothing was reported that would have changed it."}
 
+Wanted = dict[int, set[RunningRule]]
 
-def tick(book: RuleBook, lane: int, until: int) -> Evaluation | None:
-    """Ask the clock for the next rule of the lane that has not been asked up to a time; None: there is none.
 
-    Batches that wait go first.
+def tick(book: RuleBook, lane: int, until: int) -> Iterator[Evaluation]:
+    """Ask the clock for all rules of the lane up to a time, some thousand vehicles at once; batches that wait go first.
+
+    Each evaluation is to be stored before the next one is asked for. There is none where the time has come already.
     """
     if not book.by_clock or has_pending(lane):
-        return None
-    clocks = clocks_of(lane, book.by_clock)
-    scanning = cursors_of(lane, {rule.pk: rule.epoch for rule in book.by_clock})
-    for rule in book.by_clock:
-        aims = clocks[rule.pk].aims or until - rule.lateness_s * 1000
-        if rule.pk not in scanning and (clocks[rule.pk].aims or aims >= clocks[rule.pk].ticked + EVERY_MS):
-            return _tick(book, lane, rule, clocks[rule.pk], aims)
-    return None
+        return
+    ticked = clock_of(lane)
+    if ticked is not None and until < ticked + EVERY_MS:
+        return
+    set_clock(lane, until)
+    wanted = _wanted(book, lane, until if ticked is None else ticked, until)
+    vehicles = sorted(wanted)
+    yield Evaluation(book, lane)
+    for start in range(0, len(vehicles), AT_ONCE):
+        some = {pk: wanted[pk] for pk in vehicles[start : start + AT_ONCE]}
+        yield _ask(book, lane, some, until if ticked is None else ticked, until)
 
 
-def _tick(book: RuleBook, lane: int, rule: RunningRule, clock: Clock, aims: int) -> Evaluation:
-    vehicles, last = _vehicles(lane, rule, clock, aims)
-    ticked = clock.ticked
-    store_clock(lane, rule, Clock(aims) if last is None else Clock(ticked, aims, last))
-    evaluation = Evaluation(book, lane)
-    if vehicles:
-        _ask(evaluation, rule, vehicles, ticked, aims)
-    return evaluation
+def _wanted(book: RuleBook, lane: int, ticked: int, until: int) -> Wanted:
+    """By vehicle, the rules for which time may have made a difference; not those that still scan the lane."""
+    epochs = {rule.pk: rule.epoch for rule in book.by_clock}
+    scanning = cursors_of(lane, epochs)
+    rules = {rule.pk: rule for rule in book.by_clock if rule.pk not in scanning}
+    wanted: Wanted = defaultdict(set)
+    for found in (fallen_silent(lane, rules.values(), ticked, until), waking(lane, epochs, until)):
+        for key, vehicles in found.items():
+            for pk in vehicles if key in rules else ():
+                wanted[pk].add(rules[key])
+    for rule in rules.values():
+        late = rule.lateness_s * 1000
+        for pk in all_watched(rule, lane) if _may_be_any(rule, ticked - late, until - late) else ():
+            wanted[pk].add(rule)
+    return wanted
 
 
-def _vehicles(lane: int, rule: RunningRule, clock: Clock, aims: int) -> tuple[set[int], int | None]:
-    """Those to ask, and the last one of all that are watched where more of them are to come."""
-    if _may_be_any(rule, clock.ticked, aims):
-        watched = next_watched(rule, lane, clock.after)
-        return set(watched), watched[-1] if watched else None
-    spans = [(clock.ticked - round(s * 1000), aims - round(s * 1000)) for s in rule.silences_s]
-    woken = waking_vehicles(lane, LANES, rule, aims + rule.lateness_s * 1000)
-    return silent_vehicles(lane, LANES, spans) | woken, None
-
-
-def _may_be_any(rule: RunningRule, ticked: int, aims: int) -> bool:
+def _may_be_any(rule: RunningRule, ticked: int, until: int) -> bool:
     """Hours begin or end, or a day may have come on which maintenance is due."""
     for node in rule.machine.nodes:
-        if isinstance(node, During) and node.hours.next_edge(ticked / 1000) * 1000 <= aims:
+        if isinstance(node, During) and node.hours.next_edge(ticked / 1000) * 1000 <= until:
             return True
-        if isinstance(node, Due) and node.every_months is not None and ticked // HOUR_MS != aims // HOUR_MS:
+        if isinstance(node, Due) and node.every_months is not None and ticked // HOUR_MS != until // HOUR_MS:
             return True
     return False
 
 
-def _ask(evaluation: Evaluation, rule: RunningRule, vehicles: set[int], ticked: int, aims: int) -> None:
-    evaluation.load({pk: {rule} for pk in vehicles})
-    replay = Replay(evaluation.lane, vehicles, rule.keys, evaluation.book.fleet_ids)
-    late = LateReadings(rule, evaluation.states, replay.values, aims) if rule.lateness_s else None
-    evaluation.held += len(vehicles)
-    for pk in sorted(replay.values):
-        values = replay.values[pk]
-        heard = ms_of(values["recorded_at"])
-        if not evaluation.watches(rule, pk, values):
-            evaluation.leave(rule, pk, aims)
-            continue
-        state = evaluation.states.begin(rule.pk, pk)
-        was_true = state.is_true
-        if late is None:
-            steps = rule.machine.until(state, values, heard, aims, after=ticked)
-        else:
-            steps = late.steps(pk, state, aims)
-        _note(evaluation.outcome, rule, pk, steps, was_true, late)
+def _ask(book: RuleBook, lane: int, wanted: Wanted, ticked: int, until: int) -> Evaluation:
+    evaluation = Evaluation(book, lane)
+    rules = evaluation.load(wanted)
+    keys = frozenset().union(*(rule.keys for rule in rules))
+    values = Replay(lane, wanted, keys, book.fleet_ids).values
+    late = {rule: _late(rule, evaluation, wanted, values, until) for rule in rules if rule.lateness_s}
+    for pk, known in values.items():
+        for rule in wanted[pk]:
+            shift = rule.lateness_s * 1000
+            _step(evaluation, rule, pk, known, late.get(rule), ticked - shift, until - shift)
+    return evaluation
 
 
-def _note(
-    outcome: Outcome, rule: RunningRule, pk: int, steps: list[Step], was_true: bool, late: LateReadings | None
+def _late(
+    rule: RunningRule, evaluation: Evaluation, wanted: Wanted, values: dict[int, Known], until: int
+) -> LateReadings:
+    own = {
+        pk: known
+        for pk, known in values.items()
+        if rule in wanted[pk] and evaluation.watches(rule, pk, known)
+    }
+    return LateReadings(rule, evaluation.states, own, until - rule.lateness_s * 1000)
+
+
+def _step(
+    evaluation: Evaluation,
+    rule: RunningRule,
+    pk: int,
+    values: Known,
+    late: LateReadings | None,
+    ticked: int,
+    until: int,
 ) -> None:
-    for step in steps:
+    evaluation.held += 1
+    if not evaluation.watches(rule, pk, values):
+        evaluation.leave(rule, pk, until)
+        return
+    state = evaluation.states.begin(rule.pk, pk)
+    was_true = state.is_true
+
+    def steps() -> list[Step]:
+        if late is not None:
+            return late.steps(pk, state, until)
+        return rule.machine.until(state, values, ms_of(values["recorded_at"]), until, after=ticked)
+
+    for step in evaluation.unless_it_breaks(rule, pk, steps):
         cause = (
             late.cause_of(pk, step) if late is not None and step.kind in (Kind.FIRE, Kind.REPEAT) else None
         )
-        outcome.note(
-            rule, pk, step, was_true=was_true, cause=cause or {**BY_TIME, "at": time_of(step.at).isoformat()}
-        )
+        told = cause or {**BY_TIME, "at": time_of(step.at).isoformat()}
+        evaluation.outcome.note(rule, pk, step, was_true=was_true, cause=told)

@@ -48,19 +48,10 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="RuleClock",
+            name="LaneClock",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("lane", models.PositiveSmallIntegerField()),
-                ("epoch", models.PositiveIntegerField()),
+                ("lane", models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
                 ("ticked_at", models.DateTimeField()),
-                ("aims_at", models.DateTimeField(null=True)),
-                ("after_vehicle", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
@@ -297,16 +288,6 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
-            model_name="ruleclock",
-            name="rule",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="clocks",
-                to="rules.rule",
-            ),
-        ),
-        migrations.AddField(
             model_name="ruleversion",
             name="cause",
             field=models.ForeignKey(
@@ -329,10 +310,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="actionattempt",
             index=models.Index(fields=["action", "id"], name="action_attempt_of_action"),
-        ),
-        migrations.AddConstraint(
-            model_name="ruleclock",
-            constraint=models.UniqueConstraint(fields=("rule", "lane"), name="rule_clock_is_unique"),
         ),
         migrations.AddConstraint(
             model_name="ruleversion",

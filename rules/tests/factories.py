@@ -1,13 +1,14 @@
 """Rules, vehicles and what happens to them, for tests. Everything goes through the services."""
 
+from datetime import datetime
 from typing import Any
 
 from accounts.models import Fleet, User
 from accounts.tests.factories import FleetFactory, UserFactory
 from rules.lanes import drain
-from rules.models import Firing, Rule, RuleState
+from rules.models import Firing, LaneClock, Rule, RuleState
 from rules.services import create_rule
-from vehicle_management.models import Vehicle
+from vehicle_management.models import LANES, Vehicle
 from vehicle_management.registry import check_attributes
 from vehicle_management.services import StatusRow, create_vehicles, record_statuses
 
@@ -47,6 +48,16 @@ def report(vehicle: Vehicle, *, row: int | None = None, **values: Any) -> None:
     record_statuses(
         [StatusRow(vehicle.pk, check_attributes(values), row=row)],
         cause=cause if row else {"kind": "message"},
+    )
+
+
+def set_clocks(at: datetime) -> None:
+    """As if the clock had been asked up to then."""
+    LaneClock.objects.bulk_create(
+        [LaneClock(lane=lane, ticked_at=at) for lane in range(LANES)],
+        update_conflicts=True,
+        unique_fields=["lane"],
+        update_fields=["ticked_at"],
     )
 
 
