@@ -34,7 +34,7 @@ from rules.running import forget_book
 from rules.running import machine_of as machine_of_rule
 from rules.services import create_rule
 from rules.table import attribute_table
-from rules.tests.factories import EVERYTHING, LOG, OVER, administrator
+from rules.tests.factories import EVERYTHING, LOG, OVER, administrator, set_clocks, set_clocks
 from rules.tests.pattern_strategies import GAPS, TABLE, rules, stories
 from rules.tests.plain_interpreter import Rule, Told, interpret
 from rules.trial_draft import Draft
@@ -136,7 +136,9 @@ class Play:
         )
         models.RuleScan.objects.all().delete()
         models.RuleTotal.objects.all().delete()
+        set_clocks(time_of(self.start))
         forget_book()
+        set_clocks(time_of(self.start))
         return rules
 
     def work(self) -> None:
@@ -236,5 +238,6 @@ def test_live_and_tried_over_history_rules_do_what_the_page_says(given, story, r
     play.ask(until)
     for rule, plain, tried in zip(play.rules, given, play.tried(until), strict=True):
         expected = told_as_live(interpret(plain, KNOWN, told, start=start, until=until))
-        assert (plain, "live", play.live(rule)) == (plain, "live", expected)
-        assert (plain, "tried", tried) == (plain, "tried", expected)
+        tale = f"{plain} from {start} to {until}, asked at {asks}: {told}"
+        assert play.live(rule) == expected, f"live: {tale}"
+        assert tried == expected, f"tried: {tale}"
