@@ -43,4 +43,6 @@ class FiringActionQuerySet(ScopedQuerySet):
     def making(self) -> Self:
         """Those that made their task; later firings only told it again."""
         firing, index = (Cast(name, TextField()) for name in ("firing_id", "index"))
-        return self.filter(task__origin=Concat(Value("firing:"), firing, Value(":"), index, output_field=TextField()))
+        return self.filter(
+            task__origin=Concat(Value("firing:"), firing, Value(":"), index, output_field=TextField())
+        )

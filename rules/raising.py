@@ -72,8 +72,11 @@ def _raise(one: Raised) -> Raise:
 
 def _touches(outcome: Outcome, pair: Pair, episode: Episode) -> Iterable[Touch]:
     rule, vehicle = outcome.rules[pair[0]], pair[1]
-    name = _measured(rule)
+    name, raised = _measured(rule), {one.at for one in episode.raised}
     for at, values in episode.said:
+        if at in raised:
+            # The report that is told again is counted by that.
+            continue
         yield Touch(origin_of(rule.pk), vehicle, time_of(at), _number(values, name))
 
 

@@ -66,9 +66,14 @@ class States:
         if state is None or (state.is_empty and pair not in self.late_wakes):
             return None
         rule = self.rules[pair[0]]
-        attentive = rule.machine.attends(state) or (state.is_true and rule.raises is not None)
+        attentive = attends(rule, state)
         wake = self.late_wakes[pair] if pair in self.late_wakes else rule.machine.wakes_at(state)
         return (state.is_true, state.since, orjson.dumps(state.memory), attentive, wake)
+
+
+def attends(rule: RunningRule, state: State) -> bool:
+    """Whether the rule wants to see whatever the vehicle reports next."""
+    return rule.machine.attends(state) or (state.is_true and rule.raises is not None)
 
 
 def load_states(vehicles: Iterable[int], rules: Iterable[RunningRule]) -> States:
