@@ -36,6 +36,11 @@ def crossed_rules(**more: Any) -> list[Body]:
     return [{"name": f"{one['field']} {one['value']}", "pattern": one, **more} for one in patterns]
 
 
+def rules_in_order(**more: Any) -> list[Body]:
+    """Those of ``rules_over_time`` that no clock decides: of readings that are delayed it may be ahead."""
+    return [one for one in rules_over_time(**more) if one["name"] != "often"]
+
+
 def rules_over_time(**more: Any) -> list[Body]:
     """What depends on the order of readings, and on the time between them."""
     short = {"lasts": TURNED, "seconds": 2}
@@ -137,6 +142,19 @@ def _steps(machine: Machine, own: Iterable[Reading], until: int) -> Iterable[Ste
         known, heard = {**before, **said}, one.at
         yield from machine.see(state, Report(known, before, one.at, heard, heard_before))
     yield from machine.until(state, known, heard, until)
+
+
+def expected_over_time(
+    rules: Iterable[Body], told: Sequence[Reading], until: int
+) -> tuple[Counter[Fired], Counter[Raised]]:
+    """What these rules fire, and the alerts that come of it, were all readings taken in order."""
+    firings, alerts = Counter[Fired](), Counter[Raised]()
+    for rule in rules:
+        steps = steps_in_order(rule, told, until)
+        firings += firings_in(rule["name"], steps)
+        if rule.get("actions"):
+            alerts += alerts_in(rule["name"], steps, "heading_deg")
+    return firings, alerts
 
 
 def firings_in(name: str, steps: Iterable[tuple[str, Step]]) -> Counter[Fired]:
