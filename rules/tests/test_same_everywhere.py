@@ -34,7 +34,7 @@ from rules.running import forget_book
 from rules.running import machine_of as machine_of_rule
 from rules.services import create_rule
 from rules.table import attribute_table
-from rules.tests.factories import EVERYTHING, LOG, OVER, administrator, set_clocks, set_clocks
+from rules.tests.factories import EVERYTHING, LOG, OVER, administrator, set_clocks
 from rules.tests.pattern_strategies import GAPS, TABLE, rules, stories
 from rules.tests.plain_interpreter import Rule, Told, interpret
 from rules.trial_draft import Draft
@@ -138,7 +138,6 @@ class Play:
         models.RuleTotal.objects.all().delete()
         set_clocks(time_of(self.start))
         forget_book()
-        set_clocks(time_of(self.start))
         return rules
 
     def work(self) -> None:
