@@ -23,7 +23,7 @@ def person(server):
 @pytest.fixture
 def tab(logged_in, person):
     page = logged_in(person)
-    page.set_default_navigation_timeout(30_000)
+    page.set_default_timeout(30_000)
     return page
 
 
