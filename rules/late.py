@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from rules.history import Event, causes_of, events_of
+from rules.history import Event, events_of
 from rules.machine import Report, State, Step
 from rules.matching import Values
 from rules.moments import ms_of, time_of
@@ -60,11 +60,10 @@ class LateReadings:
         self._states.late_wakes[self._rule.pk, pk] = self._wake(pk, state)
         return steps
 
-    def cause_of(self, pk: int, step: Step) -> dict[str, Any] | None:
-        """What was reported then; None where time alone made it."""
-        if (pk, step.at) not in self._changes:
-            return None
-        return causes_of([(pk, step.at, self._changes[pk, step.at])])[0]
+    def event_of(self, pk: int, step: Step) -> tuple[int, int, int | None] | None:
+        """What was reported then, as ``causes_of`` asks for it; None where time alone made it."""
+        key = (pk, step.at)
+        return (*key, self._changes[key]) if key in self._changes else None
 
     def _next_readings(self) -> dict[int, int]:
         """By vehicle of which something waits, the time of the first reading that is not decided now."""

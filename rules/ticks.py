@@ -6,9 +6,11 @@ hour finds an hour of readings, and not that all vehicles fell silent.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from rules.clocks import clock_of, fallen_silent, set_clock, waking
 from rules.evaluation import Evaluation
+from rules.history import causes_of
 from rules.late import LateReadings
 from rules.machine import Kind, Step
 from rules.moments import ms_of, time_of
@@ -26,6 +28,16 @@ AT_ONCE = 5_000
 BY_TIME = {"kind": "time", "why": "Time passed, and nothing was reported that would have changed it."}
 
 Wanted = dict[int, set[RunningRule]]
+
+
+class _Seen(NamedTuple):
+    """A step of a rule for a vehicle. ``event`` is the report that made it, where it has to be told."""
+
+    rule: RunningRule
+    pk: int
+    step: Step
+    was_true: bool
+    event: tuple[int, int, int | None] | None
 
 
 def tick(book: RuleBook, lane: int, until: int) -> Iterator[Evaluation]:
@@ -80,11 +92,23 @@ def _ask(book: RuleBook, lane: int, wanted: Wanted, ticked: int, until: int) -> 
     keys = frozenset().union(*(rule.keys for rule in rules))
     values = Replay(lane, wanted, keys, book.fleet_ids).values
     late = {rule: _late(rule, evaluation, wanted, values, until) for rule in rules if rule.lateness_s}
+    seen: list[_Seen] = []
     for pk, known in values.items():
         for rule in wanted[pk]:
             shift = rule.lateness_s * 1000
-            _step(evaluation, rule, pk, known, late.get(rule), ticked - shift, until - shift)
+            seen += _steps(evaluation, rule, pk, known, late.get(rule), ticked - shift, until - shift)
+    _note(evaluation, seen)
     return evaluation
+
+
+def _note(evaluation: Evaluation, seen: list[_Seen]) -> None:
+    """All causes are asked for at once: a rule that waits may fire by the thousand."""
+    events = list({one.event for one in seen if one.event is not None})
+    causes = dict(zip(events, causes_of(events), strict=True)) if events else {}
+    for one in seen:
+        cause = causes[one.event] if one.event is not None else None
+        told = cause or {**BY_TIME, "at": time_of(one.step.at).isoformat()}
+        evaluation.outcome.note(one.rule, one.pk, one.step, was_true=one.was_true, cause=told)
 
 
 def _late(
@@ -98,7 +122,7 @@ def _late(
     return LateReadings(rule, evaluation.states, own, until - rule.lateness_s * 1000)
 
 
-def _step(
+def _steps(
     evaluation: Evaluation,
     rule: RunningRule,
     pk: int,
@@ -106,11 +130,11 @@ def _step(
     late: LateReadings | None,
     ticked: int,
     until: int,
-) -> None:
+) -> list[_Seen]:
     evaluation.held += 1
     if not evaluation.watches(rule, pk, values):
         evaluation.leave(rule, pk, until)
-        return
+        return []
     state = evaluation.states.begin(rule.pk, pk)
     was_true = state.is_true
 
@@ -119,9 +143,8 @@ def _step(
             return late.steps(pk, state, until)
         return rule.machine.until(state, values, ms_of(values["recorded_at"]), until, after=ticked)
 
-    for step in evaluation.unless_it_breaks(rule, pk, steps):
-        cause = (
-            late.cause_of(pk, step) if late is not None and step.kind in (Kind.FIRE, Kind.REPEAT) else None
-        )
-        told = cause or {**BY_TIME, "at": time_of(step.at).isoformat()}
-        evaluation.outcome.note(rule, pk, step, was_true=was_true, cause=told)
+    def event_of(step: Step) -> tuple[int, int, int | None] | None:
+        return late.event_of(pk, step) if late is not None and step.kind in (Kind.FIRE, Kind.REPEAT) else None
+
+    found = evaluation.unless_it_breaks(rule, pk, steps)
+    return [_Seen(rule, pk, step, was_true, event_of(step)) for step in found]
