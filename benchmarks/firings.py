@@ -43,7 +43,7 @@ from benchmarks.losses import pauses
 FLEET = "crossing"
 THREADS, MOST_AT_ONCE = 8, 25
 SETTLED_WITHIN_S = 420
-SHUFFLE_S, LATENESS_S = 4.0, 20
+SHUFFLE_S = 4.0
 # Of the kills so many hit servers and the web process, and all others listeners.
 SERVERS = ("postgres", "postgres", "valkey", "valkey", "web")
 
@@ -56,6 +56,7 @@ class Size:
     listeners: int
     seconds: float
     seed: int
+    lateness: int = 0
 
     @property
     def vehicle_ids(self) -> list[str]:
@@ -247,19 +248,19 @@ def in_order(size: Size) -> list[str]:
 
 
 def shuffled(size: Size) -> list[str]:
-    common: Body = {"scope": {"fleets": [FLEET]}, "lateness_s": LATENESS_S}
+    common: Body = {"scope": {"fleets": [FLEET]}, "lateness_s": size.lateness}
     crossed, over_time = crossed_rules(**common, actions=[]), rules_over_time(**common)
     told, found = under_kills(size, [*crossed, *over_time], SHUFFLE_S)
     firings, alerts = expected_over_time(over_time, told, time.time_ns() // 1_000_000)
     firings += expected_firings(crossed, told)
     print(
         f"shuffled by {SHUFFLE_S:.0f} s (the latest came {found.latest_s:.1f} s after its time, rules wait "
-        f"{LATENESS_S} s): {found.firings.total():,} firings of {firings.total():,}, "
+        f"{size.lateness} s): {found.firings.total():,} firings of {firings.total():,}, "
         f"{found.alerts.total():,} alerts of {alerts.total():,}",
         flush=True,
     )
     return [
-        *wrong_of(found, LATENESS_S),
+        *wrong_of(found, size.lateness),
         *differences("firing", firings, found.firings),
         *differences("alert", alerts, found.alerts),
     ]
@@ -293,6 +294,7 @@ def main() -> int:
     parser.add_argument("--listeners", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=90)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lateness", type=int, default=45, help="seconds that rules wait in the second part")
     parser.add_argument("--only", choices=("in-order", "shuffled"))
     chosen = vars(parser.parse_args())
     only, size = chosen.pop("only"), Size(**chosen)
