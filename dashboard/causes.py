@@ -1,6 +1,7 @@
 """Who or what made something, in words with ways there: a person, a key, a file's row, a rule, a message."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -64,25 +65,31 @@ def _rule(cause: Told) -> SafeString:
         return format_html(_("rule “{}”, for which it was true already when it began"), rule)
     if not cause.get("firing_id"):
         return format_html(_("rule “{}”, as it is no longer so"), rule)
-    firing = link(reverse("firing", args=[cause["firing_id"]]), number(cause["firing_id"]))
-    return format_html(_("firing {} of rule “{}”"), firing, rule)
+    told = _("firing %(n)s") % {"n": number(cause["firing_id"])}
+    firing = link(reverse("firing", args=[cause["firing_id"]]), told)
+    return format_html(_("{} of rule “{}”"), firing, rule)
 
 
 def _message(cause: Told) -> SafeString:
-    channel = cause.get("channel")
+    channel, at = cause.get("channel"), _time_of(cause)
+    if channel and at:
+        return format_html(_("a reading of {}, on {}"), exact(at), channel)
     return format_html(_("a message on {}"), channel) if channel else format_html("{}", _("a message"))
 
 
 def _reading(cause: Told) -> SafeString:
-    told = str(cause.get("recorded_at") or "")
-    at = parse_datetime(told)
-    reading = format_html(_("a reading of {}"), exact(at) if at else told)
+    at = _time_of(cause)
+    reading = format_html(_("a reading of {}"), exact(at) if at else cause.get("recorded_at") or "")
     sender, _colon, firing = str(cause.get("sender") or "").partition(":")
     if sender != "firing" or not firing.isdecimal():
         return reading
     return format_html(
         _("{}, published by firing {}"), reading, link(reverse("firing", args=[firing]), firing)
     )
+
+
+def _time_of(cause: Told) -> datetime | None:
+    return parse_datetime(str(cause.get("recorded_at") or ""))
 
 
 def _time(cause: Told) -> SafeString:

@@ -100,10 +100,9 @@ def figures_of(alert: Alert, me: User) -> list[dict[str, Any]]:
     figures.append({"label": _("Reports"), "number": alert.count, "note": told, "at": alert.last_at})
     end = alert.closed_at or timezone.now()
     lasted = duration(max(0.0, (end - alert.triggered_at).total_seconds()))
-    figures.append(
-        {"label": _("Lasted") if alert.closed_at else _("Open for"), "value": lasted, "note": _("since"),
-         "at": alert.triggered_at}
-    )  # fmt: skip
+    label, note = (_("Lasted"), _("until")) if alert.closed_at else (_("Open for"), _("since"))
+    at = alert.closed_at or alert.triggered_at
+    figures.append({"label": label, "value": lasted, "note": note, "at": at})
     return figures
 
 

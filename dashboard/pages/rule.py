@@ -34,9 +34,8 @@ class RulePage(Page):
         )
         firings = self._firings(rule)
         if self.part() == "firings":
-            return self.show(
-                "rules/firings.html", {"rule": rule, "is_editable": editable_by(rule, self.me), **firings}
-            )
+            part = {"rule": rule, "is_editable": editable_by(rule, self.me), "is_part": True}
+            return self.show("rules/firings.html", {**part, **firings})
         told = RuleSerializer(rule, context={"request": request}).data
         is_editable = editable_by(rule, self.me)
         context = {

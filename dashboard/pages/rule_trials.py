@@ -1,6 +1,7 @@
 """A rule tried before it is switched on, and why it did not fire. Nothing is stored or done."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from rest_framework.exceptions import NotFound
 from api_pattern.exceptions import Refused
 from dashboard.pages.base import WRITERS, Page
 from dashboard.report_range import LABELS, Range, range_of
+from dashboard.shown import exact
 from dashboard.trial_figures import figures_of
 from file_manager.file_trial import KINDS, try_over_file
 from file_manager.models import Upload
@@ -29,6 +31,7 @@ from telemetry.answers import seen_vehicle
 FILE = "file"
 MOST_FILES = 30
 MOMENT = "%Y-%m-%dT%H:%M:%S"
+TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 class Trial(Page):
@@ -263,7 +266,12 @@ def _with_times(told: dict[str, Any]) -> dict[str, Any]:
         for name in ("at", "heard_at", "true_since")
     }
     nodes = [{**node, "values": _values(node["values"])} for node in told["nodes"]]
-    return {**told, **times, "nodes": nodes}
+    checks = [{**check, "told": _as_people_read(check["told"])} for check in told["checks"]]
+    return {**told, **times, "nodes": nodes, "checks": checks}
+
+
+def _as_people_read(text: str) -> str:
+    return TIME.sub(lambda found: exact(datetime.fromisoformat(found[0])), text)
 
 
 def _values(values: Mapping[str, Any]) -> list[tuple[str, Any, datetime | None]]:
