@@ -16,7 +16,7 @@ from rules.mail import mail_name
 from rules.models import FiringAction, Rule
 from rules.patterns import quoted
 from rules.scope import sight_of
-from rules.texts import Text, fill
+from rules.texts import LONGEST_TEXT, Text, fill
 from rules.webhooks import told_of
 from vehicle_management.models import Vehicle
 
@@ -60,7 +60,10 @@ def _json(text: str) -> Any:
 
 
 def render(params: Params, texts: Texts) -> Params:
-    """In a reading each value is written as JSON writes it, so that none can end its string."""
+    """In a reading each value is written as JSON writes it, so that none can end its string.
+
+    A value is cut before that, so it stays whole; a reading that is cut itself is none, and fails when it is run.
+    """
     if params["channel"] == READINGS:
         texts = {name: orjson.dumps(text).decode()[1:-1] for name, text in texts.items()}
     return {"channel": params["channel"], "message": fill(params["message"], texts)}
@@ -88,6 +91,11 @@ def _prepare_reading(action: FiringAction) -> Callable[[], Ran]:
     firing = action.firing
     reading = _json(action.params["message"])
     if not isinstance(reading, dict):
+        if len(action.params["message"]) >= LONGEST_TEXT:
+            raise ActionFailed(
+                f"The message came out longer than {LONGEST_TEXT:,} characters and was cut, so it is no reading; "
+                "name fewer attributes in it."
+            )
         raise ActionFailed(
             f"The message is no JSON object, so it is no reading: {action.params['message'][:200]}."
         )

@@ -14,6 +14,9 @@ from rules.wording import shown_number
 from vehicle_management.attributes import STATUS_ATTRIBUTES, VEHICLE_ATTRIBUTES
 
 UNKNOWN = "unknown"
+# Of each value that is put in, and of what comes out: a text of many names would be multiplied without bound.
+LONGEST_VALUE = 1_000
+LONGEST_TEXT = 50_000
 _ALWAYS_NAMES = ("vehicle_id", "plate", "customer", "fleet_id", "rule", "recorded_at")
 _NAMES = frozenset((*VEHICLE_ATTRIBUTES, *STATUS_ATTRIBUTES, *_ALWAYS_NAMES))
 
@@ -27,8 +30,26 @@ class Text(Template):
 
 
 def fill(text: str, texts: Mapping[str, str]) -> str:
-    """The text with what is known put in; names that nothing has stay as they are."""
-    return Text(text).safe_substitute(texts)
+    """The text with what is known put in, cut to 50,000 characters; names that nothing has stay as they are."""
+    pieces: list[str] = []
+    length = end = 0
+    for found in Text.pattern.finditer(text):
+        pieces += text[end : found.start()], _put_in(found, texts)
+        length += len(pieces[-2]) + len(pieces[-1])
+        end = found.end()
+        if length > LONGEST_TEXT:
+            break
+    return cut("".join((*pieces, text[end:])), LONGEST_TEXT)
+
+
+def _put_in(found: re.Match[str], texts: Mapping[str, str]) -> str:
+    if found["escaped"] is not None:
+        return Text.delimiter
+    return texts.get(found["named"] or found["braced"] or "", found[0])
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def fill_line(text: str, texts: Mapping[str, str], most: int) -> str:
@@ -37,12 +58,11 @@ def fill_line(text: str, texts: Mapping[str, str], most: int) -> str:
 
 
 def one_line(text: str, most: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    return cut(" ".join(text.split()), most)
 
 
 def texts_of(known: Mapping[str, Any], at_crossing: Mapping[str, Any], *, rule: str) -> dict[str, str]:
-    """A flat dictionary of strings. What the pattern read is as it was when it became true."""
+    """A flat dictionary of strings, each cut. What the pattern read is as it was when it became true."""
     texts = dict.fromkeys(_NAMES, UNKNOWN)
     texts.update((name, _text(value)) for name, value in known.items() if value is not None)
     texts.update((name, _text(value)) for name, value in read_by_name(at_crossing).items())
@@ -68,4 +88,4 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return shown_number(value, grouped=False)
-    return str(value)
+    return cut(str(value), LONGEST_VALUE)

@@ -134,3 +134,19 @@ def test_what_cannot_be_published_is_refused_at_save(params, name):
 )
 def test_readings_with_placeholders_are_taken(text):
     assert check_actions([reading(text)], by=administrator()) == {}
+
+
+def test_a_reading_of_long_values_stays_json_and_one_that_is_cut_fails(bus):
+    long, many = '"\\\n' * 3_000, "$note" * 60
+    held, cut = owe(reading('{"note": "$note"}'), reading(f'{{"note": "{many}"}}'), note=long)
+    work(held, cut)
+    (entry,) = appended(bus)
+    assert json.loads(entry.data)["note"] == f"{long[:999]}…"
+    assert (held.status, cut.status) == ("DONE", "FAILED")
+    assert cut.result.startswith("The message came out longer than 50,000 characters and was cut")
+
+
+def test_a_text_is_not_multiplied_without_bound(bus):
+    (log,) = owe({"type": "store_log", "message": "$note" * 2_000}, note="x" * 10_000)
+    assert len(log.params["message"]) == 50_000
+    assert log.params["message"].endswith("…")
