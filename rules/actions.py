@@ -35,7 +35,14 @@ def check_actions(actions: Any, *, by: Actor, path: str = "actions") -> Errors:
     errors: Errors = {}
     for index, action in enumerate(actions):
         errors.update(_check_action(action, by, f"{path}[{index}]"))
-    return errors
+    return errors or _check_alerts(actions, path)
+
+
+def _check_alerts(actions: list[Params], path: str) -> Errors:
+    """Of a rule and a vehicle one alert at most is open, so a second action could not raise another."""
+    raising = [place for place, action in enumerate(actions) if action["type"] == RAISE_ALERT.type]
+    told = "A rule raises one alert, and action {first} does; make another rule for a second alert."
+    return {f"{path}[{place}].type": [told.format(first=raising[0] + 1)] for place in raising[1:]}
 
 
 def _check_action(action: Any, by: Actor, path: str) -> Errors:

@@ -8,8 +8,9 @@ from typing import Any, TypeGuard
 from accounts.actors import Actor
 from alerts.effects import Raise, raise_alerts
 from alerts.models import Alert
+from api_pattern.times import told_time
 from rules.action_kinds import Params, Ran, StayingKind, Texts, choice_check, number_check, text_check
-from rules.models import FiringAction
+from rules.models import Firing, FiringAction
 from rules.patterns import quoted
 from rules.recipients import check_recipients, listed
 from rules.texts import fill
@@ -114,7 +115,12 @@ def alert_of(
 
 
 def run(action: FiringAction) -> Ran:
+    """What has ended meanwhile raises nothing: nobody would close its alert."""
     firing = action.firing
+    # Held until the alert is there, so that who ends the firing closes it.
+    held = Firing.objects.select_for_update(of=("self",), no_key=True).get(pk=firing.pk)
+    if held.cleared_at is not None:
+        return Ran(f"No alert is raised, as it is no longer so since {told_time(held.cleared_at)}.")
     cause = {"kind": "rule", "rule_id": firing.rule_id, "firing_id": firing.pk, "name": firing.rule.name}
     told = alert_of(
         action.params,

@@ -1,6 +1,6 @@
 """Alerts of rules: what an action says of them, and who is told when nobody acknowledges them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
@@ -137,3 +137,17 @@ def test_an_alert_whose_firing_is_gone_is_marked_all_the_same():
 def test_what_an_alert_cannot_be_is_refused_at_save(params, name, told):
     errors = check_actions([{**ALERT, **params}], by=administrator())
     assert told in errors[f"actions[0].{name}"][0]
+
+
+def test_a_rule_raises_one_alert():
+    errors = check_actions([ALERT, {"type": "store_log", "message": "x"}, ALERT], by=administrator())
+    told = "A rule raises one alert, and action 1 does; make another rule for a second alert."
+    assert errors == {"actions[2].type": [told]}
+
+
+def test_an_alert_of_what_has_ended_meanwhile_is_not_raised():
+    firing = fire(rule_of(ALERT), vehicle_of(), cleared_at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    (action,) = actions_of(firing)
+    work(action)
+    assert (action.status, Alert.objects.count()) == ("DONE", 0)
+    assert action.result == "No alert is raised, as it is no longer so since 2026-03-01T12:00:00Z."
