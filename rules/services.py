@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from alerts.effects import close_alerts_of
+from rules.alert_actions import RAISE_ALERT
 from rules.checks import LIMITS, NAMED, NamedScope, check_rule
 from rules.exceptions import RuleIsNotYours
 from rules.models import Firing, Rule, RuleVersion, new_secret
@@ -68,6 +69,9 @@ def update_rule(rule: Rule, values: Mapping[str, Any], *, by: Actor) -> Rule:
         if changed or is_another:
             anew = rule.enabled and (is_another or not was_enabled)
             _save(rule, changed or ["scope"], by=by, anew=anew)
+            if _raises(before["actions"]) and not _raises(rule.actions):
+                # Nothing would ever close what it raised.
+                close_alerts_of(f"rule:{rule.pk}", at=timezone.now(), cause=by.as_cause())
     return rule
 
 
@@ -234,6 +238,10 @@ def _end_all(rule: Rule, *, by: Actor) -> None:
     now = timezone.now()
     close_alerts_of(f"rule:{rule.pk}", at=now, cause=by.as_cause())
     Firing.objects.filter(rule=rule, cleared_at__isnull=True).update(cleared_at=now)
+
+
+def _raises(actions: Iterable[Mapping[str, Any]]) -> bool:
+    return any(action["type"] == RAISE_ALERT.type for action in actions)
 
 
 def _begin(rule: Rule) -> None:

@@ -27,6 +27,10 @@ def open_alerts():
     return Alert.objects.filter(closed_at__isnull=True).count()
 
 
+def hide(rule):
+    hide_rule(rule, by=administrator())
+
+
 @pytest.fixture
 def fast():
     rule, vehicle = make_rule(FAST, actions=[RAISE, TASK]), make_vehicle()
@@ -140,3 +144,22 @@ def test_what_was_told_again_owes_its_task_s_completion_once(fast):
     for _turn in range(3):
         run_pending_actions()
     assert [task.status for task in Task.objects.all()] == ["complete"]
+
+
+def test_an_alert_closes_when_its_rule_raises_none_any_more(fast):
+    rule, _vehicle = fast
+    update_rule(rule, {"actions": [TASK, {**RAISE, "severity": "LOW"}]}, by=administrator())
+    assert open_alerts() == 1
+    update_rule(rule, {"actions": [TASK]}, by=administrator())
+    assert open_alerts() == 0
+    assert Alert.objects.get().events.get(kind="CLOSED").cause.data["kind"] == "user"
+    assert Firing.objects.get().cleared_at is None
+
+
+@pytest.mark.parametrize("end", [lambda rule: disable_rules([rule], by=administrator()), hide])
+def test_a_task_stays_open_when_its_rule_is_off_as_nobody_knows_whether_it_is_still_so(fast, end):
+    rule, _vehicle = fast
+    run_pending_actions()
+    end(rule)
+    run_pending_actions()
+    assert Task.objects.get().status == "created"
