@@ -11,6 +11,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage as StandardMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -21,10 +22,21 @@ from rules.models import FiringAction
 _MESSAGE_ID = re.compile(r"<([A-Za-z0-9._-]{1,100})@")
 
 
+class Mail(EmailMessage):
+    """One that goes to nobody who is named says so, as RFC 5322 has it."""
+
+    def message(self) -> Any:
+        sent = super().message()
+        if "To" not in sent:
+            sent["To"] = "undisclosed-recipients:;"
+        return sent
+
+
 class FileBackend(BaseEmailBackend):
     """Writes one ``.eml`` file per message into ``EMAIL_FILE_PATH``, named by its Message-ID.
 
-    A message that is sent again overwrites itself instead of lying there twice.
+    A message that is sent again overwrites itself instead of lying there twice. The file is ours, and no
+    recipient's: it tells whom a mail server would not (``Bcc``).
     """
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
@@ -37,6 +49,8 @@ class FileBackend(BaseEmailBackend):
 
 def _write(folder: Path, message: EmailMessage) -> None:
     sent = message.message()
+    if message.bcc:
+        sent["Bcc"] = ", ".join(message.bcc)
     found = _MESSAGE_ID.match(str(sent["Message-ID"]))
     name = found.group(1) if found else uuid.uuid4().hex
     handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
@@ -62,6 +76,7 @@ class WrittenMail:
 
     path: Path
     to: str
+    bcc: str
     sender: str
     subject: str
     body: str
@@ -85,6 +100,7 @@ def read_mail(action: FiringAction) -> WrittenMail | None:
     return WrittenMail(
         path=path,
         to=str(message["To"]),
+        bcc=str(message["Bcc"] or ""),
         sender=str(message["From"]),
         subject=str(message["Subject"]),
         body=str(message.get_content()),

@@ -3,13 +3,11 @@
 import smtplib
 from collections.abc import Callable
 
-from django.core.mail import EmailMessage
-
 from rules.action_kinds import LeavingKind, Params, Ran, Texts, text_check
 from rules.exceptions import ActionFailed
-from rules.mail import message_id
+from rules.mail import Mail, message_id
 from rules.models import FiringAction
-from rules.recipients import addresses_of, check_recipients, listed
+from rules.recipients import check_recipients, listed, shown_and_hidden
 from rules.texts import fill, fill_line
 
 
@@ -23,12 +21,12 @@ def render(params: Params, texts: Texts) -> Params:
 
 def prepare(action: FiringAction) -> Callable[[], Ran]:
     params = action.params
-    to = addresses_of(params["to"], action.firing.vehicle)
+    to, bcc = shown_and_hidden(params["to"], action.firing.vehicle)
     headers = {"Message-ID": message_id(action)}
-    return lambda: _send(EmailMessage(params["subject"], params["body"], to=to, headers=headers))
+    return lambda: _send(Mail(params["subject"], params["body"], to=to, bcc=bcc, headers=headers))
 
 
-def _send(message: EmailMessage) -> Ran:
+def _send(message: Mail) -> Ran:
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused as error:
@@ -38,7 +36,7 @@ def _send(message: EmailMessage) -> Ran:
         if all(reply[0] >= 500 for reply in error.recipients.values()):
             raise ActionFailed(f"The mail server refuses every recipient for good: {told}.") from error
         raise
-    return Ran(f"Sent to {', '.join(message.to)}.")
+    return Ran(f"Sent to {', '.join(message.recipients())}.")
 
 
 SEND_EMAIL = LeavingKind(

@@ -57,6 +57,18 @@ def addresses_of(recipients: Sequence[str], vehicle: Vehicle) -> list[str]:
     return list(found.values())
 
 
+def shown_and_hidden(recipients: Sequence[str], vehicle: Vehicle) -> tuple[list[str], list[str]]:
+    """Of the addresses those that all may read, which the rule names itself, and those who are not told to others.
+
+    One alone is shown: it reads nobody's but its own. Raises ActionFailed where nobody is left.
+    """
+    found = addresses_of(recipients, vehicle)
+    if len(found) == 1:
+        return found, []
+    named = {one.lower() for one in recipients}
+    return [one for one in found if one.lower() in named], [one for one in found if one.lower() not in named]
+
+
 def _addresses(recipients: Sequence[str], vehicle: Vehicle) -> Iterator[str]:
     roles = [one.removeprefix(ROLE) for one in recipients if one.startswith(ROLE)]
     for one in recipients:

@@ -6,6 +6,7 @@ from django.core import mail
 from accounts.tests.factories import FleetFactory, UserFactory
 from customer_management.tests.factories import CustomerFactory
 from rules.actions import check_actions
+from rules.mail import read_mail
 from rules.outbox import retry_action
 from rules.tests.factories import administrator
 from rules.tests.owing import actions_of, fire, rule_of, vehicle_of, work
@@ -26,7 +27,7 @@ def sent_to(to, vehicle):
     mail.outbox.clear()
     (action,) = actions_of(fire(rule_of(email(to)), vehicle))
     work(action)
-    return sorted(mail.outbox[0].to) if mail.outbox else action
+    return sorted(mail.outbox[0].recipients()) if mail.outbox else action
 
 
 def test_a_role_is_its_active_people_who_see_the_vehicle():
@@ -48,8 +49,26 @@ def test_the_customer_is_the_vehicles_at_the_time():
     vehicle.customer = CustomerFactory(email="now@customer.example")
     vehicle.save()
     work(action)
-    assert mail.outbox[0].to == ["now@customer.example", "workshop@fleet.example"]
-    assert action.result == "Sent to now@customer.example, workshop@fleet.example."
+    (message,) = mail.outbox
+    assert (message.to, message.bcc) == (["workshop@fleet.example"], ["now@customer.example"])
+    assert action.result == "Sent to workshop@fleet.example, now@customer.example."
+
+
+def test_people_of_roles_and_the_customer_do_not_read_each_others_addresses(settings, tmp_path):
+    vehicle = vehicle_of(customer=CustomerFactory(email="one@customer.example"))
+    manager = UserFactory(role="MANAGER", fleets=[vehicle.fleet])
+    sent_to(["role:MANAGER", "customer"], vehicle)
+    (message,) = mail.outbox
+    sent = message.message()
+    assert (sent["To"], sent["Bcc"]) == ("undisclosed-recipients:;", None)
+    assert sorted(message.recipients()) == sorted([manager.email, "one@customer.example"])
+    assert sent_to("customer", vehicle) == mail.outbox[0].to == ["one@customer.example"]
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = "rules.mail.FileBackend", tmp_path
+    (action,) = actions_of(fire(rule_of(email(["role:MANAGER", "a@b.example", "customer"])), vehicle))
+    work(action)
+    written = read_mail(action)
+    assert written.to == "a@b.example"
+    assert sorted(written.bcc.split(", ")) == sorted([manager.email, "one@customer.example"])
 
 
 def test_an_email_to_nobody_fails_and_says_why():
