@@ -21,10 +21,7 @@ export function canDrawMaps() {
   return Boolean(context);
 }
 
-// Below on the left stand the scale and the size of the grid.
-const AROUND = { top: 48, right: 48, bottom: 72, left: 48 };
-
-export async function openMap(host, { bounds, padding = AROUND, maxZoom = 17 }) {
+export async function openMap(host, { bounds, padding = 48, maxZoom = 17 }) {
   const library = await import(host.dataset.library);
   library.setWorkerUrl(new URL(host.dataset.worker, location.href).href);
   const map = new library.Map({

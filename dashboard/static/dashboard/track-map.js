@@ -6,11 +6,13 @@ const WIDTH = ["interpolate", ["linear"], ["zoom"], 8, 3, 13, 4.5, 17, 7];
 const CASING = ["interpolate", ["linear"], ["zoom"], 8, 5, 13, 7.5, 17, 11];
 const ROUND = { "line-cap": "round", "line-join": "round" };
 const SIGNS = { HARSH_BRAKING: ["--red", "down"], RAPID_ACCEL: ["--purple", "up"], ALERT: ["--red", "up"] };
+// Below on the left stand the scale and the size of the grid.
+const AROUND = { top: 48, right: 48, bottom: 72, left: 48 };
 
 export class TrackMap {
   // `tell(event)` gives the content of an event's popup, `onPoint(index or null)` is called where the mouse goes.
   static async open(host, track, { tell, onPoint }) {
-    const { map, library } = await openMap(host, { bounds: track.bounds });
+    const { map, library } = await openMap(host, { bounds: track.bounds, padding: AROUND });
     return new TrackMap(map, library, track, { tell, onPoint });
   }
 
