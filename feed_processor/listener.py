@@ -22,7 +22,7 @@ from feed_processor.relay import publish_batches
 from feed_processor.shards import HeldShards
 from msg_pattern.bus import Consumer, Entry, Outgoing, get_bus
 from msg_pattern.messages import Channel
-from rules.lanes import drain_lane, take_lane, tick_lane
+from rules.lanes import UNKNOWN, drain_lane, take_lane, tick_lane
 from telemetry.acceptance import GROUP
 from telemetry.parking import park, parked
 from vehicle_management.models import LANES
@@ -172,7 +172,7 @@ def work_lanes(
         try:
             with take_lane(lane) as taken:
                 if taken:
-                    drain_lane(lane, publish_batches, may_go_on)
+                    drain_lane(lane, publish_batches, may_go_on, until=until or UNKNOWN)
                     while until is not None and may_go_on() and tick_lane(lane, until):
                         pass
         except Exception as error:

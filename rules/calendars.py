@@ -1,5 +1,6 @@
 """Hours of the week in a time zone: from 22:00 to 06:00 on weekdays, in Europe/Berlin."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -7,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALL_WEEK = frozenset(range(7))
-MOST_KEPT = 1_000
+DAY_S = 86_400
+# 1900; nothing that is asked about is older, whatever a clock says.
+EARLIEST = -2_208_988_800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +38,19 @@ class Hours:
         return end if after < end else next_begin
 
 
-class _Kept:
-    """The hours that were asked for last, for each calendar: reports come in the order of time, mostly."""
-
-    spans: dict[Hours, tuple[float, float, float]] = {}
-
-
 def _around(hours: Hours, at: float) -> tuple[float, float, float]:
     """The latest hours that began by then (both bounds), and when the next ones begin."""
-    kept = _Kept.spans.get(hours)
-    if kept is None or not kept[0] <= at < kept[2]:
-        if len(_Kept.spans) > MOST_KEPT:
-            _Kept.spans.clear()
-        kept = _Kept.spans[hours] = _look_up(hours, at)
-    return kept
+    begins, ends = _spans(hours, int(max(at, EARLIEST) // DAY_S))
+    place = bisect_right(begins, max(at, EARLIEST))
+    return begins[place - 1], ends[place - 1], begins[place]
 
 
-def _look_up(hours: Hours, at: float) -> tuple[float, float, float]:
-    day = datetime.fromtimestamp(at, ZoneInfo(hours.zone)).date()
-    spans = [span for ahead in range(-8, 9) if (span := _span(hours, day + timedelta(days=ahead)))]
-    begun = [span for span in spans if span[0] <= at]
-    begin, end = begun[-1]
-    return begin, end, next(span[0] for span in spans if span[0] > at)
+@lru_cache(maxsize=4_096)
+def _spans(hours: Hours, day_number: int) -> tuple[list[float], list[float]]:
+    """When they begin and end in the days around a day (counted from 1970, UTC), in order."""
+    day = date(1970, 1, 1) + timedelta(days=day_number)
+    spans = sorted(span for ahead in range(-9, 11) if (span := _span(hours, day + timedelta(days=ahead))))
+    return [begin for begin, _end in spans], [end for _begin, end in spans]
 
 
 @lru_cache(maxsize=10_000)

@@ -71,6 +71,7 @@ def check_rule(values: Mapping[str, Any], *, by: Actor, rule: Rule | None = None
         errors.update(parse(values["pattern"], attribute_table())[1])
     errors.update(_check_clear(values, rule))
     errors.update(_check_limits(values))
+    errors.update(_check_lateness(values, rule))
     if "actions" in values and (rule is None or values["actions"] != rule.actions):
         errors.update(check_actions(values["actions"], by=by))
     scope = None
@@ -96,6 +97,13 @@ def _check_clear(values: Mapping[str, Any], rule: Rule | None) -> Errors:
             "What is due ends when its task is completed, so “due” and a clear pattern do not go together."
         )
         return {"clear": [told]}
+    return {}
+
+
+def _check_lateness(values: Mapping[str, Any], rule: Rule | None) -> Errors:
+    lateness = values.get("lateness_s", rule.lateness_s if rule else 0)
+    if lateness and _is_of_maintenance(values.get("pattern", rule.pattern if rule else None)):
+        return {"lateness_s": [_("Maintenance waits for no late readings; leave the lateness at 0.")]}
     return {}
 
 

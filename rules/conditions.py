@@ -120,6 +120,11 @@ def _read_polygon(reader: "Reader", points: Any, name: str, path: str) -> Place 
             told = f"{quoted(point)} is no point; [latitude, longitude] in degrees is, such as [52.5, 13.4]."
             reader.wrong(f"{path}[{index}]", told)
             return None
+    if max(point[1] for point in points) - min(point[1] for point in points) > 180:
+        reader.wrong(
+            path, "A polygon spans at most 180° of longitude; make two of one that crosses the date line."
+        )
+        return None
     if len({tuple(point) for point in points}) < 3:
         reader.wrong(path, "A polygon has at least 3 different points.")
         return None

@@ -6,13 +6,15 @@ the scan finds nothing left to do. Batches from before the rule began are no mat
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 from django.db import DatabaseError
 
 from rules.episodes import Outcome
+from rules.index import Columns
 from rules.late import begin_late
 from rules.machine import Report, State, Step
 from rules.matching import Moment, Values
@@ -102,10 +104,19 @@ class Evaluation:
             return [attentive.get(pk, _NOTHING) for pk in batch.vehicles]
         asked: list[Collection[RunningRule]] = []
         for pk, old, new in zip(batch.vehicles, batch.old, batch.new, strict=True):
-            found = columns.touched(old, new)
+            found = self._touched(columns, old, new)
             others = attentive.get(pk)
             asked.append(found | others if others else found)
         return asked
+
+    def _touched(
+        self, columns: Columns[RunningRule], old: Sequence[Any], new: Sequence[Any]
+    ) -> set[RunningRule]:
+        try:
+            return columns.touched(old, new)
+        except Exception:
+            log.exception("rules cannot be looked up; all are asked")
+            return set(self.book.prompt)
 
     def _asked_all(
         self, batch: Batch, attentive: dict[int, set[RunningRule]]
@@ -138,7 +149,8 @@ class Evaluation:
             values = replay.values[pk]
             heard = ms_of(values["recorded_at"])
             # What is no report happens, for the vehicle, at the time of its last one.
-            report = Report(values, before, heard or at, heard, ms_of(before["recorded_at"]))
+            heard_before = ms_of(before["recorded_at"])
+            report = Report(values, before, heard or at, heard, heard_before, is_report=batch.is_report)
             self._hold_row(rules, batch, position, report)
 
     def _hold_row(self, rules: Collection[RunningRule], batch: Batch, position: int, report: Report) -> None:
@@ -148,12 +160,18 @@ class Evaluation:
         for rule in rules:
             if rule.machine.is_plain and rule.pk not in self.cursors and not rule.skip_current:
                 # Most rows cross nothing: that much is told without a closer look.
-                holds = self.watches(rule, pk, report.values) and rule.machine.test(moment) is True
                 state = self.states.get(rule.pk, pk)
-                if not holds and (state is None or not state.is_true):
+                if (state is None or not state.is_true) and not self._holds(rule, pk, moment):
                     continue
             self._hold_closely(rule, batch, position, report)
             self._mind(rule, pk)
+
+    def _holds(self, rule: RunningRule, pk: int, moment: Moment) -> bool:
+        """Also where it breaks: a closer look tells of that."""
+        try:
+            return self.watches(rule, pk, moment.values) and rule.machine.test(moment) is True
+        except Exception:
+            return True
 
     def _with_attending(self, rules: Collection[RunningRule], pk: int) -> Collection[RunningRule]:
         """Also those that a row before has made attentive: nothing of that is stored yet."""
@@ -184,9 +202,15 @@ class Evaluation:
         self._hold(rule, pk, report, batch, position)
 
     def _begin(self, rule: RunningRule, pk: int, values: Values) -> None:
-        """As the rule finds a vehicle that it comes to watch."""
+        """As the rule finds a vehicle that it comes to watch; one that it watches already goes on as it was."""
         heard = ms_of(values["recorded_at"])
-        self._hold(rule, pk, Report(values, values, self.now, heard, None, skip=rule.skip_current))
+        state = self.states.get(rule.pk, pk)
+        if state is not None and self.watches(rule, pk, values):
+            return
+        begun = Report(
+            values, values, max(self.now, heard or 0), heard, None, rule.skip_current, is_report=False
+        )
+        self._hold(rule, pk, begun)
         state = self.states.get(rule.pk, pk)
         if (rule.pk, pk) in self.states.former and (state is None or not state.is_true):
             # It was so before the rule began anew, and is no longer.
@@ -216,6 +240,7 @@ class Evaluation:
             raise
         except Exception:
             log.exception("rule breaks", rule=rule.pk, name=rule.name, vehicle=pk)
+            self.states.revert(rule.pk, pk)
             return []
 
     def _steps(self, rule: RunningRule, state: State, report: Report) -> list[Step]:
@@ -224,4 +249,6 @@ class Evaluation:
         if asked is None:
             return rule.machine.see(state, report)
         steps = rule.machine.see(state, replace(report, asked=asked))
+        if not report.is_report:
+            return steps
         return steps + rule.machine.until(state, report.values, report.heard, asked)

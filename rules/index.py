@@ -24,6 +24,12 @@ LATITUDE, LONGITUDE = "status.latitude", "status.longitude"
 CELLS_OF_A_DEGREE = 20
 MOST_CELLS = 400
 _NUMBERS = (float, int)
+_PLAIN = (str, bool)
+
+
+def _is_alike(old: Any, new: Any) -> bool:
+    """Both known, and of one kind: what does not fit its attribute is not known to rules."""
+    return type(old) is type(new) is not type(None) or (type(old) in _NUMBERS and type(new) in _NUMBERS)
 
 
 class _Attribute(Generic[R]):
@@ -65,7 +71,7 @@ class _Attribute(Generic[R]):
 
     def touched(self, old: Any, new: Any) -> Iterable[R]:
         """Some more rules than those whose truth moves, and none less."""
-        if old is None or new is None:
+        if not _is_alike(old, new):
             return self.all
         found: list[Iterable[R]] = [self._always]
         if self._numbers:
@@ -74,7 +80,7 @@ class _Attribute(Generic[R]):
             low, high = (old, new) if old < new else (new, old)
             found += self._rules[bisect_left(self._numbers, low) : bisect_right(self._numbers, high)]
         if self._of_value:
-            if isinstance(old, list | dict) or isinstance(new, list | dict):
+            if type(old) not in _PLAIN:
                 return self.all
             found += (self._of_value.get(old, ()), self._of_value.get(new, ()))
         return chain.from_iterable(found)
@@ -185,7 +191,8 @@ class Columns(Generic[R]):
         found: set[R] = set()
         for column, attribute in self._attributes:
             before, after = old[column], new[column]
-            if before != after:
+            # True equals 1, and is another kind.
+            if before != after or type(before) is not type(after):
                 found.update(attribute.touched(before, after))
         if self._moves:
             found.update(self._places_of(old, new))

@@ -33,6 +33,7 @@ from rules.ticks import tick
 from vehicle_management.models import LANES
 
 TRIES = 8
+UNKNOWN = 0
 LANE_LOCKS = 7_110
 # The snapshot has passed; a deadlock; another worker wrote the same row first.
 _TRY_AGAIN = frozenset(("40001", "40P01", "23505"))
@@ -63,12 +64,14 @@ def work_lane(lane: int, publish: Publish | None = None) -> int:
     return _in_one_snapshot(lambda: _work(lane, publish))
 
 
-def scan_rules(lane: int) -> int:
+def scan_rules(lane: int, until: int | None = None) -> int:
     """Look at the next vehicles of a rule that began anew; answers 0 when no scan waits in this lane.
 
-    Batches from before the rule's beginning go first: while there are any, it answers 0 too.
+    Batches from before the rule's beginning go first: while there are any, it answers 0 too. ``until``: everything
+    that was received before then (milliseconds) is stored; by default all is. Where that is not known (``UNKNOWN``),
+    rules that go by time wait.
     """
-    return _in_one_snapshot(lambda: _scan(lane))
+    return _in_one_snapshot(lambda: _scan(lane, now_ms() if until is None else until))
 
 
 def tick_lane(lane: int, until: int) -> int:
@@ -80,11 +83,15 @@ def tick_lane(lane: int, until: int) -> int:
 
 
 def drain_lane(
-    lane: int, publish: Publish | None = None, may_go_on: Callable[[], bool] = lambda: True
+    lane: int,
+    publish: Publish | None = None,
+    may_go_on: Callable[[], bool] = lambda: True,
+    *,
+    until: int | None = None,
 ) -> int:
-    """Everything that the lane owes, batches and scans, as long as one may go on."""
+    """Everything that the lane owes, batches and scans, as long as one may go on; ``until`` as scans have it."""
     total = 0
-    while may_go_on() and (count := work_lane(lane, publish) + scan_rules(lane)):
+    while may_go_on() and (count := work_lane(lane, publish) + scan_rules(lane, until)):
         total += count
     return total
 
@@ -146,7 +153,7 @@ def _tick(lane: int, until: int) -> int:
     return count
 
 
-def _scan(lane: int) -> int:
+def _scan(lane: int, until: int) -> int:
     # First the rules: where a maker's fleets changed meanwhile, that makes scans.
     book = _book()
     scans = list(RuleScan.objects.filter(lane=lane).order_by("rule"))
@@ -154,21 +161,23 @@ def _scan(lane: int) -> int:
         rule = book.rules.get(scan.rule_id)
         if rule is None or rule.epoch != scan.epoch:
             scan.delete()
+        elif until == UNKNOWN and rule.goes_by_clock:
+            continue
         elif has_pending_before(lane, rule.started_at):
             return 0
         else:
-            return _scan_some(scan, rule, book)
-    return len(scans)
+            return _scan_some(scan, rule, book, until or now_ms())
+    return 0
 
 
-def _scan_some(scan: RuleScan, rule: RunningRule, book: RuleBook) -> int:
+def _scan_some(scan: RuleScan, rule: RunningRule, book: RuleBook, now: int) -> int:
     vehicles = next_vehicles(rule, scan.lane, scan.after_vehicle)
     if not vehicles:
         scan.delete()
         return 1
     # First of all writes, as the batches' marks are: of two workers one fails here.
     RuleScan.objects.filter(pk=scan.pk).update(after_vehicle=vehicles[-1])
-    evaluation = Evaluation(book, scan.lane, now=now_ms())
+    evaluation = Evaluation(book, scan.lane, now=now)
     evaluation.look(rule, vehicles)
     _store(evaluation)
     return len(vehicles)

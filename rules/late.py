@@ -6,9 +6,10 @@ to, and that of the last report).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from rules.history import Event, events_of
@@ -20,8 +21,11 @@ from rules.running import RuleBook, RunningRule
 from rules.states import States
 from rules.surroundings import vehicles_of_open_tasks
 from rules.values import load_values
+from vehicle_management.changes import RECORDED_AT_FIELD
 
 LATE = "late"
+# It came into the scope as it is, and was not held against the rule yet.
+FRESH = "n"
 # No reading is older when it is taken in.
 OLDEST_MS = 400 * 86_400_000
 _NONE: frozenset[int] = frozenset()
@@ -50,6 +54,9 @@ class LateReadings:
 
     def steps(self, pk: int, state: State, until: int) -> list[Step]:
         late, machine, steps = state.memory[LATE], self._rule.machine, []
+        if late.pop(FRESH, None):
+            begun = Report(late["v"], late["v"], late["h"] or until, late["h"], None, self._rule.skip_current)
+            steps += machine.see(state, begun)
         for _pk, at, said, is_report, _change in self._events.get(pk, ()):
             before, heard_before = late["v"], late["h"]
             late["v"], late["d"] = {**before, **said}, at
@@ -140,28 +147,63 @@ def _first_after(last: Mapping[int, int]) -> dict[int, int]:
 
 def wake_later(book: RuleBook, batches: Iterable[Batch], now: int) -> None:
     """Have the rules that wait look at these vehicles when their time has come."""
+    batches = list(batches)
     touched = {pk for batch in batches for pk in batch.vehicles}
     if not book.late or not touched:
         return
-    values = load_values(touched, (), book.fleet_ids)
+    moving = {pk for batch in batches if _moves(batch) for pk in batch.vehicles}
+    keys = frozenset().union(*(rule.keys for rule in book.late)) if moving else ()
+    values = load_values(touched, {*keys, RECORDED_AT_FIELD}, book.fleet_ids)
     of_tasks = vehicles_of_open_tasks([rule.pk for rule in book.late if rule.scope.tasks], touched)
     rows = [
-        (rule.pk, pk, rule.epoch, time_of(now + rule.lateness_s * 1000))
+        (
+            rule.pk,
+            pk,
+            rule.epoch,
+            time_of(now + rule.lateness_s * 1000),
+            _entering(rule, pk, values[pk], moving),
+        )
         for pk in sorted(values)
         for rule in book.late
         if rule.watches(pk, values[pk], of_tasks.get(rule.pk, _NONE))
     ]
     if rows:
         _store_wakes(rows)
+    if moving:
+        _wake_all(book.late, moving, now)
+
+
+def _moves(batch: Batch) -> bool:
+    """It may bring vehicles that were there before into a scope, or out of it."""
+    return not batch.begins and (batch.moves_scope or not batch.fields)
+
+
+def _entering(rule: RunningRule, pk: int, values: Values, moving: Collection[int]) -> str | None:
+    """What is remembered at first of a vehicle that comes as it is: its past is no matter of the rule's."""
+    if pk not in moving:
+        return None
+    heard = ms_of(values[RECORDED_AT_FIELD])
+    held = {"v": {key: values.get(key) for key in rule.keys}, "d": heard or 0, "h": heard, FRESH: True}
+    return orjson.dumps({LATE: held}).decode()
+
+
+def _wake_all(rules: Iterable[RunningRule], vehicles: Collection[int], now: int) -> None:
+    """Also where the rule does not watch the vehicle any more, and has to let go of it."""
+    query = """
+        UPDATE rules_rulestate SET wake_at = LEAST(wake_at, %s) WHERE rule_id = ANY(%s) AND vehicle_id = ANY(%s)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [time_of(now), [rule.pk for rule in rules], list(vehicles)])
 
 
 def _store_wakes(rows: list[tuple[Any, ...]]) -> None:
     query = """
-        INSERT INTO rules_rulestate AS held (rule_id, vehicle_id, epoch, wake_at, is_true, attentive)
-        SELECT *, FALSE, FALSE FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::timestamptz[])
+        INSERT INTO rules_rulestate AS held (rule_id, vehicle_id, epoch, wake_at, memory, is_true, attentive)
+        SELECT *, FALSE, FALSE
+        FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::timestamptz[], %s::jsonb[])
         ON CONFLICT (rule_id, vehicle_id) DO UPDATE SET epoch = EXCLUDED.epoch, wake_at = EXCLUDED.wake_at,
             is_true = held.is_true AND held.epoch = EXCLUDED.epoch,
-            memory = CASE WHEN held.epoch = EXCLUDED.epoch THEN held.memory END
+            memory = CASE WHEN held.epoch = EXCLUDED.epoch THEN held.memory ELSE EXCLUDED.memory END
         WHERE held.wake_at IS NULL OR held.wake_at > EXCLUDED.wake_at OR held.epoch <> EXCLUDED.epoch
     """
     with connection.cursor() as cursor:

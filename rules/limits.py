@@ -38,13 +38,14 @@ class Total:
 
     def admits(self, rule: Limited, at: int) -> bool:
         """Whether it may fire; if so, that is counted."""
-        day = at // 86_400_000
+        # Lanes are worked on one after the other, so times may come a little out of order.
+        day = max(at // 86_400_000, self.day)
         count = self.count if day == self.day else 0
         if rule.per_day is not None and count >= rule.per_day:
             return False
-        if rule.cooldown_s and self.last_at is not None and 0 <= at - self.last_at < rule.cooldown_s * 1000:
+        if rule.cooldown_s and self.last_at is not None and abs(at - self.last_at) < rule.cooldown_s * 1000:
             return False
-        self.last_at, self.day, self.count = at, day, count + 1
+        self.last_at, self.day, self.count = max(at, self.last_at or at), day, count + 1
         return True
 
 

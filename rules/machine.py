@@ -51,7 +51,7 @@ class State:
 
     @property
     def is_empty(self) -> bool:
-        return not self.is_true and not self.memory.keys() - {CLOCK}
+        return not self.is_true and not self.memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Report:
     heard_before: int | None
     skip: bool = False
     asked: int = 0
+    is_report: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Machine:
             steps += self._by_time(state, known, after=report.asked, before=report.at)
         at = max(report.at, state.memory.get(CLOCK, report.at))
         moment = Moment(report.values, before=report.before, at=at, heard=report.heard, memory=state.memory)
-        self._step(state, moment, steps, skip=report.skip, is_report=True)
+        self._step(state, moment, steps, skip=report.skip, is_report=report.is_report)
         if self.is_shifting:
             settled = Moment(report.values, at=at, heard=report.heard, memory=state.memory)
             self._step(state, settled, steps, skip=report.skip)
@@ -230,7 +231,10 @@ class Machine:
             del memory[FIRED_AT]
         if OF_DAY in memory and memory[OF_DAY][0] != at // DAY_MS:
             del memory[OF_DAY]
-        if self.goes_by_time and moment.heard is not None:
+        if moment.heard is None:
+            return
+        memory.pop(CLOCK, None)
+        if self.goes_by_time and (state.is_true or memory or at > moment.heard):
             memory[CLOCK] = at
 
     def _ending(self, clear: Node | None) -> Callable[[Moment, bool | None], bool]:

@@ -25,8 +25,8 @@ _MESSAGE_ID = re.compile(r"<([A-Za-z0-9._-]{1,100})@")
 class Mail(EmailMessage):
     """One that goes to nobody who is named says so, as RFC 5322 has it."""
 
-    def message(self) -> Any:
-        sent = super().message()
+    def message(self, **how: Any) -> Any:
+        sent = super().message(**how)
         if "To" not in sent:
             sent["To"] = "undisclosed-recipients:;"
         return sent

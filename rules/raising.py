@@ -1,7 +1,9 @@
 """Alerts begin, go on and end in the very transaction that notes it, so that none is left open."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from alerts.effects import Raise, Touch, close_alerts, lock_alerts, raise_alerts, touch_alerts
@@ -47,13 +49,12 @@ def origin_of(rule: int) -> str:
 
 def _close(outcome: Outcome, episodes: Sequence[tuple[Pair, Episode]]) -> None:
     """By rule, for each alert tells which one it was."""
-    for pk in sorted({rule for (rule, _vehicle), episode in episodes if episode.ended_at is not None}):
-        ended = [
-            (origin_of(pk), vehicle, time_of(episode.ended_at))
-            for (rule, vehicle), episode in episodes
-            if rule == pk and episode.ended_at is not None
-        ]
-        close_alerts(ended, cause={**OVER, "rule_id": pk, "name": outcome.rules[pk].name})
+    ended: dict[int, list[tuple[str, int, datetime]]] = defaultdict(list)
+    for (rule, vehicle), episode in episodes:
+        if episode.ended_at is not None:
+            ended[rule].append((origin_of(rule), vehicle, time_of(episode.ended_at)))
+    for rule in sorted(ended):
+        close_alerts(ended[rule], cause={**OVER, "rule_id": rule, "name": outcome.rules[rule].name})
 
 
 def _raise(one: Raised) -> Raise:

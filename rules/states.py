@@ -45,6 +45,14 @@ class States:
         self._held.pop((rule, vehicle), None)
         self._touched.add((rule, vehicle))
 
+    def revert(self, rule: int, vehicle: int) -> None:
+        """As it is stored: what was done to it does not count."""
+        held = self._stored.get((rule, vehicle))
+        if held is None:
+            self._held.pop((rule, vehicle), None)
+        else:
+            self._held[rule, vehicle] = State(held[0], held[1], orjson.loads(held[2]))
+
     def changes(self) -> dict[Pair, Row | None]:
         """What differs from what is stored, in the order of vehicles; None: nothing is remembered any more."""
         moved: dict[Pair, Row | None] = {}

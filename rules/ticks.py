@@ -22,6 +22,8 @@ from rules.scans import all_watched
 from rules.states import cursors_of
 
 EVERY_MS = 1_000
+# After a long absence the clock goes on in steps, each in a transaction of its own.
+MOST_MS = 600_000
 # Maintenance by months is looked at so often.
 HOUR_MS = 3_600_000
 AT_ONCE = 5_000
@@ -47,16 +49,19 @@ def tick(book: RuleBook, lane: int, until: int) -> Iterator[Evaluation]:
     """
     if not book.by_clock or has_pending(lane):
         return
-    ticked = clock_of(lane)
-    if ticked is not None and until < ticked + EVERY_MS:
+    # No rule is asked for a time before it began.
+    began = min(ms_of(rule.started_at) or 0 for rule in book.by_clock)
+    ticked = max(clock_of(lane) or min(began, until), began)
+    if until < ticked + EVERY_MS:
         return
+    until = min(until, ticked + MOST_MS)
     set_clock(lane, until)
-    wanted = _wanted(book, lane, until if ticked is None else ticked, until)
+    wanted = _wanted(book, lane, ticked, until)
     vehicles = sorted(wanted)
     yield Evaluation(book, lane)
     for start in range(0, len(vehicles), AT_ONCE):
         some = {pk: wanted[pk] for pk in vehicles[start : start + AT_ONCE]}
-        yield _ask(book, lane, some, until if ticked is None else ticked, until)
+        yield _ask(book, lane, some, ticked, until)
 
 
 def _wanted(book: RuleBook, lane: int, ticked: int, until: int) -> Wanted:
@@ -71,7 +76,8 @@ def _wanted(book: RuleBook, lane: int, ticked: int, until: int) -> Wanted:
                 wanted[pk].add(rules[key])
     for rule in rules.values():
         late = rule.lateness_s * 1000
-        for pk in all_watched(rule, lane) if _may_be_any(rule, ticked - late, until - late) else ():
+        since = max(ticked, ms_of(rule.started_at) or 0) - late
+        for pk in all_watched(rule, lane) if _may_be_any(rule, since, until - late) else ():
             wanted[pk].add(rule)
     return wanted
 
@@ -96,7 +102,8 @@ def _ask(book: RuleBook, lane: int, wanted: Wanted, ticked: int, until: int) -> 
     for pk, known in values.items():
         for rule in wanted[pk]:
             shift = rule.lateness_s * 1000
-            seen += _steps(evaluation, rule, pk, known, late.get(rule), ticked - shift, until - shift)
+            since = max(ticked, ms_of(rule.started_at) or 0)
+            seen += _steps(evaluation, rule, pk, known, late.get(rule), since - shift, until - shift)
     _note(evaluation, seen)
     return evaluation
 

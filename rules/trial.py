@@ -5,20 +5,26 @@ unless the rule skips that. Events come in the order of their times, as a rule w
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from rules.history import Event
 from rules.history_start import Known
 from rules.limits import Total
-from rules.machine import CLOCK, Kind, Machine, Report, State, Step
+from rules.machine import CLOCK, MOST_STEPS, Kind, Machine, Report, State, Step
 from rules.maintenance import DAY_MS
 from rules.matching import Moment
 
 # Firings beyond these are counted, and told by their times alone.
 MOST_WHOLE = 100_000
 MOST_SPANS = 200
+# A rule that repeats itself is tried up to so many times that it would tell.
+MOST_REPEATED = 500_000
 STEPS_BETWEEN_TICKS = 20_000
 
 
@@ -59,12 +65,16 @@ class OfDay:
 
 @dataclass
 class Outcome:
-    """``found`` in the order of time, what was held back included."""
+    """``found`` in the order of time, what was held back included.
+
+    ``cut``: the vehicle and the time after which the clock was not asked on, up to the next event.
+    """
 
     found: list[Found] = field(default_factory=list)
     vehicles: dict[int, OfVehicle] = field(default_factory=lambda: defaultdict(OfVehicle))
     days: dict[int, OfDay] = field(default_factory=lambda: defaultdict(OfDay))
     events: Counter[str] = field(default_factory=Counter)
+    cut: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def fired(self) -> list[Found]:
@@ -104,7 +114,10 @@ class Trial:
     _lasting: dict[int, list[Found]] = field(default_factory=lambda: defaultdict(list))
 
     def run(self, events: Iterable[Event], tick: Callable[[int], None] = lambda taken: None) -> Outcome:
-        """``tick`` is told now and then how many events were taken, and may raise to end the trial."""
+        """``tick`` is told now and then how many events were taken, and may raise to end the trial.
+
+        Raises ValidationError where the rule would repeat itself too often to be told.
+        """
         for pk, known in self.known.items():
             self._begin(pk, known)
         self._take(events, tick)
@@ -150,19 +163,23 @@ class Trial:
                 truth = test(Moment(values, before=before, at=at, heard=heard, memory=state.memory))
                 if (truth is True) is state.is_true:
                     continue
-            for step in machine.see(state, Report(values, before, at, heard, heard_before)):
-                self._note(pk, step)
+            self._note_all(pk, machine.see(state, Report(values, before, at, heard, heard_before)))
         self.outcome.events.update(readings=readings, changes=changes)
 
     def _finish(self) -> None:
         for pk, known in self.known.items():
-            for step in self.machine.until(self._states[pk], known.values, known.heard, self.end - 1):
-                self._note(pk, step)
+            self._note_all(pk, self.machine.until(self._states[pk], known.values, known.heard, self.end - 1))
         for pk, since in sorted(self._since.items()):
             self._add_span(pk, since, None)
         self.outcome.found.sort(key=lambda one: (one.at, one.vehicle))
         hold_back_together(self.outcome.found, self.together)
         self._count()
+
+    def _note_all(self, pk: int, steps: Sequence[Step]) -> None:
+        for step in steps:
+            self._note(pk, step)
+        if len(steps) >= MOST_STEPS:
+            self.outcome.cut.append((pk, steps[MOST_STEPS - 1].at))
 
     def _note(self, pk: int, step: Step, *, is_at_start: bool = False) -> None:
         if step.kind is Kind.CLEAR:
@@ -179,7 +196,24 @@ class Trial:
         if len(self.outcome.found) < MOST_WHOLE:
             found.told, found.values = step.told, step.values
         self.outcome.found.append(found)
+        if self.machine.terms.repeat_s and len(self.outcome.found) > MOST_REPEATED:
+            self._refuse()
         self._lasting[pk].append(found)
+
+    def _refuse(self) -> None:
+        """Tells the repetition that would do, were it true all the time."""
+        least = ceil((self.end - self.start) / 1000 * len(self.known) / MOST_REPEATED)
+        told = _(
+            "Repeated every %(repeat)s s, the rule would tell over %(most)s times; choose a shorter time, fewer "
+            "vehicles, or at least %(least)s s."
+        )
+        repeat = self.machine.terms.repeat_s or 0
+        told %= {
+            "repeat": f"{repeat:,}",
+            "most": f"{MOST_REPEATED:,}",
+            "least": f"{max(least, repeat + 1):,}",
+        }
+        raise ValidationError({"repeat_s": [told]})
 
     def _add_span(self, pk: int, since: int, until: int | None) -> None:
         of_vehicle, end = self.outcome.vehicles[pk], self.end if until is None else until

@@ -101,6 +101,11 @@ class TriedHeldBackSerializer(serializers.Serializer):
     why = serializers.CharField()
 
 
+class TriedCutSerializer(serializers.Serializer):
+    vehicle_id = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
 class TriedSerializer(serializers.Serializer):
     """What a rule would have done; nothing was stored or done."""
 
@@ -125,6 +130,13 @@ class TriedSerializer(serializers.Serializer):
     by_vehicle = TriedVehicleSerializer(many=True, help_text=_("The 100 with the most firings."))
     first_firings = TriedFiringSerializer(many=True, help_text=_("The first 1,000, told whole."))
     first_held_back = TriedHeldBackSerializer(many=True, help_text=_("The first 100."))
+    first_cut = TriedCutSerializer(
+        many=True,
+        help_text=_(
+            "Where nothing was heard of a vehicle for 10,000 repetitions: none is told from then on until its "
+            "next event. The first 100."
+        ),
+    )
     took_ms = serializers.IntegerField()
     file = serializers.IntegerField(required=False, help_text=_("The upload whose rows were tried."))
     faulty_rows = serializers.IntegerField(required=False, help_text=_("Rows that could not be taken."))

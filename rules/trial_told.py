@@ -25,6 +25,7 @@ from vehicle_management.models import Vehicle
 MOST_FIRINGS = 1_000
 MOST_HELD_BACK = 100
 MOST_VEHICLES = 100
+MOST_CUT = 100
 MOST_NAMES = 8
 BEFORE, AFTER = 3, 2
 NEAR = timedelta(days=1)
@@ -78,6 +79,10 @@ class Telling:
             "by_vehicle": [self._told_vehicle(pk, one) for pk, one in _most_first(outcome.vehicles)],
             "first_firings": self._told_firings(firsts),
             "first_held_back": [self._told_held_back(one) for one in held_back[:MOST_HELD_BACK]],
+            "first_cut": [
+                {"vehicle_id": self.vehicles.get(pk, ""), "at": told_time(time_of(at))}
+                for pk, at in outcome.cut[:MOST_CUT]
+            ],
         }
 
     def _told_firings(self, firsts: Sequence[Found]) -> list[dict[str, Any]]:

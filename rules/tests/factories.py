@@ -67,4 +67,4 @@ def count(rule: Rule | None = None) -> int:
 
 def is_true(rule: Rule, vehicle: Vehicle) -> bool:
     rule.refresh_from_db()
-    return RuleState.objects.filter(rule=rule, vehicle=vehicle, epoch=rule.epoch).exists()
+    return RuleState.objects.filter(rule=rule, vehicle=vehicle, epoch=rule.epoch, is_true=True).exists()

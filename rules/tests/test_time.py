@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rules.lanes import drain
-from rules.models import Firing, RuleState
+from rules.models import Firing, Rule, RuleState
 from rules.moments import ms_of
+from rules.running import forget_book
 from rules.tests.factories import count, is_true, make_rule, make_vehicle, set_clocks
 from vehicle_management.registry import register
 from vehicle_management.services import StatusRow, record_statuses
@@ -33,6 +34,8 @@ def fired(rule):
 def begun(rule):
     """As if it had begun an hour before everything."""
     set_clocks(BEGIN - timedelta(hours=1))
+    Rule.objects.filter(pk=rule.pk).update(started_at=BEGIN - timedelta(hours=1))
+    forget_book()
     return rule
 
 

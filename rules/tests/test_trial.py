@@ -7,6 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.tests.factories import FleetFactory, UserFactory
+from rules import trial
 from rules.machine import Kind
 from rules.models import Firing, Rule
 from rules.trial import Found, Together, hold_back_together
@@ -198,3 +199,21 @@ def test_what_is_wrong_is_told_by_its_path(person) -> None:
 def test_a_span_lies_in_the_past_and_is_no_longer_than_400_days(start, end) -> None:
     with pytest.raises(ValidationError):
         read_span(start, end)
+
+
+def test_a_repetition_that_was_not_stepped_through_is_told(person) -> None:
+    drive(make_vehicle(), 90)
+    told = tried(person, repeat_s=10, last=200_000)
+    assert told["repeats"] == 9_999
+    assert told["first_cut"] == [{"vehicle_id": "VH-1", "at": "2026-03-03T15:46:30Z"}]
+    assert tried(person, repeat_s=60, last=200_000)["first_cut"] == []
+
+
+def test_a_rule_that_would_repeat_itself_too_often_is_refused(person, monkeypatch) -> None:
+    monkeypatch.setattr(trial, "MOST_REPEATED", 100)
+    drive(make_vehicle(), 90)
+    with pytest.raises(ValidationError) as refused:
+        tried(person, repeat_s=10)
+    told = "Repeated every 10 s, the rule would tell over 100 times; choose a shorter time, fewer vehicles, or at least 36 s."
+    assert refused.value.message_dict == {"repeat_s": [told]}
+    assert tried(person, repeat_s=36)["repeats"] == 99

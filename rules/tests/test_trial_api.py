@@ -258,3 +258,13 @@ def test_why_is_asked_of_times_that_were(api, person, moment) -> None:
     answer = api.get(f"/api/v1/rules/{rule.pk}/why", {"vehicle_id": "VH-1", "at": moment})
     assert answer.status_code == 422
     assert "at" in answer.data["errors"]
+
+
+def test_a_rule_that_may_repeat_itself_often_is_tried_by_a_worker(person, monkeypatch) -> None:
+    monkeypatch.setattr(trial_jobs, "_ring", lambda token: None)
+    drive(make_vehicle(), 50, 90, 60)
+    values = {"pattern": FAST, "scope": EVERYTHING}
+    often = trial_jobs.Asked({**values, "repeat_s": 10}, at(0), at(600_000))
+    seldom = trial_jobs.Asked({**values, "repeat_s": 20}, at(0), at(600_000))
+    assert isinstance(trial_jobs.try_or_ask(often, by=person), str)
+    assert trial_jobs.try_or_ask(seldom, by=person)["firings"] == 1
