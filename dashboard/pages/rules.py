@@ -164,7 +164,11 @@ class SwitchRule(OfRule):
             (enable_rules if turn_on else disable_rules)([rule], by=self.me)
         except RuleIsNotYours as error:
             return self.refuse(back, error)
-        told = _("“%(name)s” is on: it fires for what is true now.") if turn_on else _("“%(name)s” is off.")
+        told = (
+            _("“%(name)s” is on. Vehicles for which it is true already fire at once.")
+            if turn_on
+            else _("“%(name)s” is off.")
+        )
         return self.go(back, told % {"name": rule.name})
 
 
