@@ -101,7 +101,7 @@ class AlertSerializer(StrictModelSerializer):
         read_only_fields = fields
 
 
-class EventSerializer(StrictModelSerializer):
+class AlertEventSerializer(StrictModelSerializer):
     """One step of an alert's story; ``text`` holds notes, comments, or to whom it was given or escalated."""
 
     kind = serializers.CharField(read_only=True)
@@ -119,7 +119,7 @@ class EventSerializer(StrictModelSerializer):
 class AlertDetailSerializer(AlertSerializer):
     """An alert with its story, the oldest step first."""
 
-    events = EventSerializer(many=True, read_only=True)
+    events = AlertEventSerializer(many=True, read_only=True)
 
     class Meta(AlertSerializer.Meta):
         fields = (*AlertSerializer.Meta.fields, "events")
@@ -147,5 +147,5 @@ class AssignSerializer(StrictSerializer):
     assignee = PersonField(allow_null=True)
 
 
-class CommentSerializer(StrictSerializer):
+class AlertCommentSerializer(StrictSerializer):
     text = serializers.CharField(max_length=LONGEST_TEXT)

@@ -12,10 +12,10 @@ from alerts import services
 from alerts.filters import AlertFilters
 from alerts.models import Alert, AlertEvent
 from alerts.serializers import (
+    AlertCommentSerializer,
     AlertDetailSerializer,
     AlertSerializer,
     AssignSerializer,
-    CommentSerializer,
     ManyAcknowledgedSerializer,
     ManySerializer,
     NotesSerializer,
@@ -95,11 +95,11 @@ class AlertViewSet(ListRows, RetrieveRow):
         notes = self._said(NotesSerializer)["notes"]
         return self._told(services.close_alert(self.get_object(), notes, by=sender_of(request)))
 
-    @extend_schema(summary="Comment on an alert", request=CommentSerializer)
+    @extend_schema(summary="Comment on an alert", request=AlertCommentSerializer)
     @action(detail=True, methods=["post"])
     def comment(self, request: Request, pk: str) -> Response:
         """Operators may do this too."""
-        text, alert = self._said(CommentSerializer)["text"], self.get_object()
+        text, alert = self._said(AlertCommentSerializer)["text"], self.get_object()
         services.comment_on_alert(alert, text, by=sender_of(request))
         return self._told(alert)
 

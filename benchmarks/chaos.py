@@ -251,9 +251,11 @@ def _wrong_actions(sent: Sent, found: dict[str, Any]) -> list[str]:
     total = sent.crossings.total()
     if found["actions"] != [("DONE", 2 * total)]:
         wrong.append(f"Actions are {found['actions']}; {2 * total} should be DONE.")
-    for name in ("logs", "tasks"):
-        if found[name][0] != (total, total):
-            wrong.append(f"There are {found[name][0]} {name}; {total} crossings call for as many.")
+    # One task of a rule and a vehicle is open at a time: who crosses again finds it and adds to it.
+    crossed = sum(1 for count in sent.crossings.values() if count)
+    for name, wanted in (("logs", total), ("tasks", crossed)):
+        if found[name][0] != (wanted, wanted):
+            wrong.append(f"There are {found[name][0]} {name}; {total} crossings call for {wanted}.")
     return wrong
 
 

@@ -48,7 +48,9 @@ class _Attribute(Generic[R]):
         if not isinstance(node, Comparison) or isinstance(node.value, Reference):
             self._always.add(rule)
         elif node.operator in ("is_set", "is_not_set"):
-            return
+            # A text may be a time or none, which its type does not tell.
+            if node.subject.kind in ("time", "date"):
+                self._always.add(rule)
         elif len(node.subject.keys) > 1 and node.subject.kind not in ("number", "text", "boolean"):
             self._always.add(rule)
         else:

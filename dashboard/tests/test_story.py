@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.installation import ADMINISTRATOR, Installation, running
+from dashboard.tests.rule_hands import compare
 
 pytestmark = pytest.mark.browser
 
@@ -82,8 +83,12 @@ def test_a_file_in_a_fleet_in_the_database_a_rule_that_acts(page: Page, installa
     expect(page.get_by_test_id("vehicle-list-item")).to_contain_text("Acme Freight")
 
     # A rule with a task, a log line and an e-mail.
-    page.goto(f"{url}/rules/new?template=service_due")
+    page.goto(f"{url}/rules/new")
+    compare(page, 0, "odometer_km", "gt", "10000")
     expect(page.get_by_test_id("rule-sentence")).to_contain_text("odometer_km is over 10,000")
+    page.locator("#rule-name").fill("Service due")
+    page.locator("[data-add-action=create_task]").click()
+    page.locator("#action-0-title").fill("Service $vehicle_id")
     page.locator("[data-add-action=store_log]").click()
     page.locator("#action-1-message").fill("$vehicle_id is at $odometer_km km")
     page.locator("[data-add-action=send_email]").click()

@@ -143,10 +143,10 @@ def test_a_lane_that_breaks_holds_up_no_other(monkeypatch):
     rule, vehicle = make_rule(), make_vehicle()
     report(vehicle, odometer_km=10_412.0)
 
-    def break_elsewhere(lane, publish, may_go_on):
+    def break_elsewhere(lane, publish, may_go_on, **others):
         if lane != vehicle.pk % LANES:
             raise ZeroDivisionError
-        return drain(lane, publish, may_go_on)
+        return drain(lane, publish, may_go_on, **others)
 
     drain = listener.drain_lane
     monkeypatch.setattr(listener, "drain_lane", break_elsewhere)
