@@ -1,8 +1,8 @@
 """From the commit of a change to the start of the action that it leads to, at 500 changes a second.
 
-A whole installation, as `make run` starts it, with a thousand rules. Changes go through the door, one transaction and
-one vehicle each, from two threads; every tenth crosses a rule's threshold. Told beside the time that these transactions
-take by themselves.
+A whole installation, as `make run` starts it, with a thousand rules. Changes go through the door from two threads, five
+vehicles in a transaction; every tenth crosses a rule's threshold. Told beside the time that these transactions take by
+themselves.
 
 python -m benchmarks.promptness [--seconds 30] [--rate 500]
 """
@@ -11,7 +11,7 @@ import argparse
 import os
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from benchmarks import installation, setting
@@ -20,10 +20,11 @@ from benchmarks.rules import ATTRIBUTES, HIGHEST, make_rules
 VEHICLES = 1_000
 THREADS = 2
 FIRES_IN = 10
+AT_ONCE = 5
 CAUSE = {"kind": "message"}
 # An attempt is noted when it is over, with the milliseconds that it took.
 STARTED = """
-    SELECT firing.occurred_at, attempt.at - attempt.took_ms * interval '1 ms'
+    SELECT firing.vehicle_id, firing.occurred_at, firing.fired_at, attempt.at - attempt.took_ms * interval '1 ms'
     FROM rules_actionattempt attempt
     JOIN rules_firingaction action ON action.id = attempt.action_id
     JOIN rules_firing firing ON firing.id = action.firing_id
@@ -36,45 +37,60 @@ class Changes(threading.Thread):
 
     def __init__(self, pks: list[int], rate: float, seconds: float, begin: int) -> None:
         super().__init__()
-        self._pks, self._pause, self._count, self._begin = pks, 1 / rate, int(rate * seconds), begin
-        self.committed: dict[datetime, float] = {}
+        self._pks, self._pause, self._begin = pks, AT_ONCE / rate, begin
+        self._turns = int(rate * seconds / AT_ONCE)
+        self.committed: dict[tuple[int, datetime], float] = {}
         self.took: list[float] = []
 
     def run(self) -> None:
         from django.db import connections
 
         due = time.perf_counter()
-        for number in range(self._count):
-            self._change(self._begin + number)
+        for turn in range(self._turns):
+            self._change(range(turn * AT_ONCE, (turn + 1) * AT_ONCE))
             due += self._pause
             time.sleep(max(0.0, due - time.perf_counter()))
         connections.close_all()
 
-    def _change(self, number: int) -> None:
-        from vehicle_management.services import StatusRow, record_statuses
+    def _change(self, numbers: range) -> None:
+        from vehicle_management.services import record_statuses
+
+        now = datetime.now(UTC)
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        rows, firing = [], []
+        for place, number in enumerate(numbers):
+            # Each of them at a millisecond of its own, by which its firing is found.
+            at = now - timedelta(milliseconds=place)
+            row, fires = self._row(number, at)
+            rows.append(row)
+            firing += [(row.vehicle, at)] if fires else []
+        began = time.perf_counter()
+        record_statuses(rows, cause=CAUSE)
+        self.took.append(time.perf_counter() - began)
+        self.committed.update(dict.fromkeys(firing, time.time()))
+
+    def _row(self, number: int, at: datetime) -> tuple[Any, bool]:
+        from vehicle_management.services import StatusRow
 
         turn, place = divmod(number, len(self._pks))
         fires = number % FIRES_IN == 0 and turn % 2 == 0
-        at = datetime.now(UTC)
-        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
         value = HIGHEST + 1.5 if fires else float(number % 50)
-        began = time.perf_counter()
-        record_statuses([StatusRow(self._pks[place], {ATTRIBUTES[number % 20]: value}, at)], cause=CAUSE)
-        self.took.append(time.perf_counter() - began)
-        if fires:
-            self.committed[at] = time.time()
+        return StatusRow(self._pks[place], {ATTRIBUTES[(number + self._begin) % 20]: value}, at), fires
 
 
-def waits(senders: list[Changes]) -> tuple[list[float], int]:
-    """Seconds from commit to start, sorted, and how many firing changes have no action that was begun."""
+def waits(senders: list[Changes]) -> tuple[list[float], list[float], int]:
+    """Seconds from commit to firing and to start, sorted, and how many firing changes have no action that was begun."""
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute(STARTED)
-        started = {at: start.timestamp() for at, start in cursor.fetchall()}
-    committed = {at: done for sender in senders for at, done in sender.committed.items()}
-    found = sorted(started[at] - done for at, done in committed.items() if at in started)
-    return found, len(committed) - len(found)
+        told = {
+            (pk, at): (fired.timestamp(), start.timestamp()) for pk, at, fired, start in cursor.fetchall()
+        }
+    committed = {key: done for sender in senders for key, done in sender.committed.items()}
+    found = [(told[key][0] - done, told[key][1] - done) for key, done in committed.items() if key in told]
+    fired, started = (sorted(column) for column in zip(*found, strict=True))
+    return fired, started, len(committed) - len(found)
 
 
 def share(sorted_values: list[float], part: float) -> float:
@@ -125,11 +141,12 @@ def _prepare() -> list[int]:
 
 def _tell(senders: list[Changes], seconds: float) -> None:
     time.sleep(5)
-    found, missing = waits(senders)
+    fired, found, missing = waits(senders)
     took: list[Any] = sorted(one for sender in senders for one in sender.took)
     print(
         f"{len(took):,} changes at {len(took) / seconds:,.0f}/s, {len(found):,} firings; {missing} not begun after 5 s"
     )
+    print(f"commit to firing: p50 {share(fired, 0.5):.3f} s, p99 {share(fired, 0.99):.3f} s")
     print(
         f"commit to start: p50 {share(found, 0.5):.3f} s, p99 {share(found, 0.99):.3f} s, worst {found[-1]:.3f} s"
     )
