@@ -11,6 +11,9 @@ from vehicle_management.changes import RECORDED_AT_FIELD
 from vehicle_management.models import ChangeBatch, Vehicle
 
 VEHICLES_OF_A_MESSAGE = 500
+BATCHES_AT_ONCE = 50
+
+Names = dict[int, tuple[str, str | None]]
 
 
 def publish_batches(pks: Sequence[int]) -> None:
@@ -21,23 +24,32 @@ def publish_batches(pks: Sequence[int]) -> None:
 
 
 def _messages(pks: Sequence[int]) -> Iterator[Message]:
-    for pk in pks:
-        batch = ChangeBatch.objects.select_related("cause").get(pk=pk)
-        # Whoever says again what is known changes nothing; a reading is told in any case.
-        if batch.fields == [RECORDED_AT_FIELD] and batch.received is None:
-            continue
-        for data in batched(_told(batch), VEHICLES_OF_A_MESSAGE):
-            yield Message(MessageType.VEHICLE_CHANGED, data)
+    for start in range(0, len(pks), BATCHES_AT_ONCE):
+        some = ChangeBatch.objects.select_related("cause").in_bulk(pks[start : start + BATCHES_AT_ONCE])
+        names = _names(some.values())
+        for pk in pks[start : start + BATCHES_AT_ONCE]:
+            yield from _messages_of(some[pk], names)
 
 
-def _told(batch: ChangeBatch) -> Iterator[dict[str, Any]]:
-    """``{vehicle_id, fleet_id, recorded_at, cause, changes: {field: [before, after]}}`` per vehicle."""
-    names = {
+def _messages_of(batch: ChangeBatch, names: Names) -> Iterator[Message]:
+    # Whoever says again what is known changes nothing; a reading is told in any case.
+    if batch.fields == [RECORDED_AT_FIELD] and batch.received is None:
+        return
+    for data in batched(_told(batch, names), VEHICLES_OF_A_MESSAGE):
+        yield Message(MessageType.VEHICLE_CHANGED, data)
+
+
+def _names(batches: Iterable[ChangeBatch]) -> Names:
+    """By vehicle its id and that of its fleet."""
+    named = Vehicle.all_objects.filter(pk__in={pk for batch in batches for pk in batch.vehicles})
+    return {
         pk: (vehicle_id, fleet_id)
-        for pk, vehicle_id, fleet_id in Vehicle.all_objects.filter(pk__in=batch.vehicles).values_list(
-            "pk", "vehicle_id", "fleet__fleet_id"
-        )
+        for pk, vehicle_id, fleet_id in named.values_list("pk", "vehicle_id", "fleet__fleet_id")
     }
+
+
+def _told(batch: ChangeBatch, names: Names) -> Iterator[dict[str, Any]]:
+    """``{vehicle_id, fleet_id, recorded_at, cause, changes: {field: [before, after]}}`` per vehicle."""
     before, after = _sides(batch)
     for index, pk in enumerate(batch.vehicles):
         vehicle_id, fleet_id = names.get(pk, (None, None))
